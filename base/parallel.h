@@ -1,0 +1,71 @@
+// CPU loops. The one header that includes TBB for them.
+//
+// Threads  TBB workers compute, they never wait for a socket, a process or a lock held across I/O.
+//          Calls that wait belong to base/thread_pool.h.
+// Order    bodies write into a slot per index; whoever folds the slots does it serially in index
+//          order, so that results are the same bytes for any thread count.
+// TSan     Debian's TBB is not instrumented; with R1EVAL_PARALLEL_STD the same calls run on
+//          std::thread, so that the sanitizer sees everything of ours.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <thread>
+
+#ifdef R1EVAL_PARALLEL_STD
+#include <vector>
+#else
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+#endif
+
+namespace r1eval {
+
+// Processors this process may use (cpuset respected), at least 1.
+int available_cpus();
+
+// body(begin, end) over [0, n) in chunks of at least `grain` indices. `body` must not throw.
+template <typename Body>
+void parallel_for_range(std::int64_t n, std::int64_t grain, const Body& body) {
+  if (n <= 0) {
+    return;
+  }
+  grain = std::max<std::int64_t>(grain, 1);
+#ifdef R1EVAL_PARALLEL_STD
+  const std::int64_t n_chunks = (n + grain - 1) / grain;
+  const std::int64_t n_threads = std::min<std::int64_t>(available_cpus(), n_chunks);
+  std::atomic<std::int64_t> next{0};  // relaxed: chunks are independent, join() publishes results
+  const auto work = [&] {
+    for (std::int64_t c = next.fetch_add(1, std::memory_order_relaxed); c < n_chunks;
+         c = next.fetch_add(1, std::memory_order_relaxed)) {
+      body(c * grain, std::min(n, (c + 1) * grain));
+    }
+  };
+  std::vector<std::thread> threads;
+  for (std::int64_t t = 1; t < n_threads; ++t) {
+    threads.emplace_back(work);
+  }
+  work();
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+#else
+  tbb::parallel_for(tbb::blocked_range<std::int64_t>(0, n, static_cast<std::size_t>(grain)),
+                    [&](const tbb::blocked_range<std::int64_t>& range) {
+                      body(range.begin(), range.end());
+                    });
+#endif
+}
+
+// body(i) for each i in [0, n), in any order.
+template <typename Body>
+void parallel_for_index(std::int64_t n, const Body& body, std::int64_t grain = 1) {
+  parallel_for_range(n, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      body(i);
+    }
+  });
+}
+
+}  // namespace r1eval

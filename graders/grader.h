@@ -1,0 +1,54 @@
+// The seam of grading: a completion's answer text and the target in, a Verdict out.
+//
+// Pure functions: no file, no network, no clock, no global state; safe to call from any thread.
+// The text has had its thinking split off (graders/extract/thinking.h). Every limit on model text
+// stands in graders/bounds.h.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/verdict.h"
+
+namespace r1eval {
+
+// What a task file says of extraction and grading.
+struct GraderSpec {
+  std::string grader = "math";      // "math", "choice", "text", "code"
+  std::string extraction = "auto";  // a named rule of the grader, or "regex"
+  std::string pattern;              // for "regex": an RE2 pattern whose first group is the answer
+  std::string profile = "default";  // named set of rules, docs/grading.md
+
+  bool operator==(const GraderSpec&) const = default;
+};
+
+struct GradeRequest {
+  std::string_view text;    // the answer part of the completion
+  std::string_view target;  // gold: LaTeX or text, or the right letter in the order shown
+  std::span<const std::string> choices;  // option texts in the order shown; empty if none
+  bool is_truncated = false;             // the completion was cut by a limit
+};
+
+class Grader {
+ public:
+  virtual ~Grader() = default;
+  virtual Verdict grade(const GradeRequest& request) const = 0;
+  // Can this target be graded at all? Asked before any request is sent: an unreadable gold or a kind
+  // of item that this grader does not do gives an error that says which.
+  virtual Status check_target(const GradeRequest& request) const = 0;
+};
+
+// Errors: kInvalidArgument (unknown grader, extraction rule or profile with the nearest name, or a
+// pattern that RE2 refuses), kUnsupported (a grader that this build does not have, with the reason).
+Result<std::unique_ptr<Grader>> make_grader(const GraderSpec& spec);
+
+// Changes whenever a verdict can change; part of every grades file.
+std::string_view grader_version();
+// Hash of version and spec: names grades.HASH.jsonl.
+std::string grader_hash(const GraderSpec& spec);
+
+}  // namespace r1eval

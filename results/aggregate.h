@@ -1,0 +1,81 @@
+// From graded samples to a task's scores: docs/statistics.md has the formulas with their sources.
+//
+// Order    items are folded in id order with pairwise summation: the same samples give the same
+//          bytes for any thread count and any order of arrival.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/verdict.h"
+
+namespace r1eval {
+
+// One sample as statistics see it.
+struct GradedSample {
+  std::string item;
+  std::int64_t sample = 0;
+  Outcome outcome = Outcome::kUnscored;
+  std::string answer_class;  // equal for answers that the grader calls equal; empty: no vote
+  bool truncated = false;
+  bool truncated_in_thinking = false;
+  bool has_thinking = false;
+  bool thinking_closed = false;
+  bool stray_tags = false;
+  std::int64_t completion_tokens = -1;
+  double seconds = -1;
+};
+
+// What is known of an item beside its samples.
+struct ItemInfo {
+  std::string cluster;
+  std::string stratum;
+  std::map<std::string, std::string> metadata;
+};
+
+struct Interval {
+  double lower = 0;
+  double upper = 0;
+  std::string method;  // "wilson", "clopper-pearson", "t", "wilson-neff", …
+  double level = 0.95;
+};
+
+struct Score {
+  double value = 0;  // fraction of 1
+  std::optional<double> se_population;  // generalising to new questions
+  std::optional<double> se_rerun;       // re-running the same questions; none when every k is 1
+  Interval interval;
+  std::int64_t n_items = 0;
+};
+
+struct TaskScores {
+  std::string task;
+  std::string metric = "pass@1";
+  Score score;
+  std::int64_t k = 0;          // samples an item that were planned
+  std::int64_t n_samples = 0;  // that exist
+  std::int64_t n_planned = 0;
+  std::int64_t n_unscored = 0;
+  std::int64_t n_truncated = 0;
+  std::int64_t n_truncated_in_thinking = 0;
+  std::int64_t n_no_answer = 0;
+  std::int64_t n_thinking_unclosed = 0;
+  std::int64_t n_stray_tags = 0;
+  std::optional<double> mean_completion_tokens;
+  std::optional<double> seconds;  // wall time, where known
+  std::map<std::string, Score> extra_metrics;           // "cons@64", "pass@8", …
+  std::map<std::string, double> tie_rate;               // of "cons@k"
+  std::map<std::string, std::map<std::string, Score>> breakdown;  // field -> value -> score
+  bool is_partial = false;  // --limit, or samples are missing
+};
+
+// `samples` in any order. Items without a single scored sample are left out of the mean.
+TaskScores aggregate_task(const std::string& task, std::vector<GradedSample> samples,
+                          const std::map<std::string, ItemInfo>& items, std::int64_t k,
+                          std::int64_t n_planned,
+                          const std::vector<std::string>& breakdown_fields);
+
+}  // namespace r1eval

@@ -1,0 +1,56 @@
+// What stands on disk about a run: one JSON line a sample, one a grade.
+//
+// Sources  samples.jsonl and grades.HASH.jsonl of a run directory (results/run_store.h). Format
+//          version 1; unknown fields are kept out, missing ones take the defaults below.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/generation.h"
+#include "base/result.h"
+#include "base/verdict.h"
+
+namespace r1eval {
+
+// A sample that arrived whole. Requests that failed are lines of events.jsonl, never samples.
+struct SampleRecord {
+  std::string key;   // hash of task, item, sample, model identity, messages, sampler, run seed
+  std::string task;
+  std::string item;
+  std::int64_t sample = 0;
+  std::string prompt_sha256;
+  std::uint64_t seed = 0;
+  std::string target;    // the gold as shown to this sample (letter after shuffling)
+  std::string thinking;
+  std::string answer;    // the text after the thinking
+  std::string raw;       // content as it came, where it is not `answer` itself
+  std::string finish_reason;  // "length" also where a server said "stop" at the token limit
+  bool truncated = false;              // finish_reason is "length"
+  bool truncated_in_thinking = false;  // … and the thinking had not ended
+  bool has_thinking = false;
+  bool thinking_closed = false;
+  bool stray_tags = false;  // think tags are left over in the answer
+  Usage usage;
+  Timings timings;
+  std::int64_t attempts = 1;
+  std::string server_model;
+  std::string system_fingerprint;
+  std::string endpoint;
+};
+
+struct GradeRecord {
+  std::string task;
+  std::string item;
+  std::int64_t sample = 0;
+  Verdict verdict;
+  bool truncated = false;
+};
+
+std::string sample_to_json(const SampleRecord& record);
+Result<SampleRecord> sample_from_json(std::string_view line);
+std::string grade_to_json(const GradeRecord& record);
+Result<GradeRecord> grade_from_json(std::string_view line);
+
+}  // namespace r1eval

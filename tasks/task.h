@@ -1,0 +1,77 @@
+// Task: one benchmark's definition, as its TOML file states it. Data only; loading the rows is
+// tasks/dataset_store.h, rendering prompts is tasks/prompt.h.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/generation.h"
+#include "graders/grader.h"
+
+namespace r1eval {
+
+// One data file of a task.
+struct SourceFile {
+  std::string role = "test";  // "test" rows are asked, "shots" rows are examples
+  std::string path;           // where it lies in the store, under the task's dataset folder
+  std::string url;            // where `data fetch` takes it from; empty: import only
+  std::string sha256;         // empty: unverified, and every listing says so
+  std::int64_t bytes = -1;
+  std::string format;         // "jsonl", "csv", "zip+csv"
+  std::string member;         // for archives: the file inside
+  std::string password;       // for encrypted archives, published by their authors
+  std::string value;          // constant for the column `file_value` (MMLU: the subject)
+};
+
+// Which fields of a row become what of an Item.
+struct ColumnMap {
+  bool has_header = true;     // CSV: the first row names the columns; else they are "0", "1", …
+  std::string id;             // empty: "<file value>/<row number from 0>"
+  std::string question;
+  std::string target;
+  std::string tests;
+  std::vector<std::string> choices;      // multiple choice: columns in order
+  bool target_is_first_choice = false;   // GPQA: the first of `choices` is right
+  std::map<std::string, std::string> metadata;  // name in our records -> column
+  std::string cluster;
+  std::string stratum;
+  bool strip = true;  // trim white space around question, target and choices
+};
+
+struct PromptSpec {
+  std::string style;      // "problem" (text and directive), "choice", "lcb", "template"
+  std::string text;       // the template itself, with {question}, {A} … as the style says
+  std::string directive;  // sentence that asks for the answer form
+  std::string directive_position = "after";  // "before", "after", "none"
+  std::string system;     // empty: no system message
+  std::int64_t n_shots = 0;
+  std::string shuffle = "none";  // of choices: "r1eval", "simple-evals", "none"
+};
+
+struct Task {
+  std::string name;
+  std::string title;
+  std::string version;      // changes when a score can change
+  std::vector<std::string> suites;
+  std::string dataset;      // folder name in the store; empty: built in
+  std::vector<SourceFile> sources;
+  ColumnMap columns;
+  PromptSpec prompt;
+  GraderSpec grader;
+  std::int64_t k = 1;       // samples an item by default
+  std::int64_t max_tokens = 32768;
+  double temperature = 0.6;
+  double top_p = 0.95;
+  std::string metric = "pass@1";
+  std::vector<std::string> breakdown;  // metadata fields that get a table
+  std::string license;
+  bool is_redistributable = true;  // may item texts stand in reports?
+  bool needs_sandbox = false;      // graded by running programs
+  std::string notes;
+  std::string definition_sha256;   // of the TOML text
+  std::string path;                // the user's file; empty: built in
+};
+
+}  // namespace r1eval
