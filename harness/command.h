@@ -1,0 +1,27 @@
+// How subcommands are made: each commands_*.cc adds its own to the application and, when the user
+// chose one of them, stores what to run. main() runs it after parsing and returns its exit code.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+
+namespace CLI {
+class App;
+}
+
+namespace r1eval {
+
+// Returns the process's exit code (harness/exit_codes.h).
+using Action = std::function<int()>;
+
+void add_run_commands(CLI::App& app, Action& action);         // run, resume, grade
+void add_task_commands(CLI::App& app, Action& action);        // list, show, data, task
+void add_model_commands(CLI::App& app, Action& action);       // model inspect|tokenize|…|generate
+void add_models_commands(CLI::App& app, Action& action);      // models list|fetch|path
+void add_score_commands(CLI::App& app, Action& action);       // score, split-thinking
+void add_bench_commands(CLI::App& app, Action& action);       // bench engine|graders
+void add_serve_mock_commands(CLI::App& app, Action& action);  // serve-mock
+
+}  // namespace r1eval

@@ -1,0 +1,133 @@
+#include "harness/filter.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "base/parallel.h"
+#include "harness/exit_codes.h"
+
+namespace r1eval {
+namespace {
+
+// Enough lines to keep every worker busy, few enough bytes to stay small with 8 MiB lines.
+constexpr std::size_t kBatchLines = 4096;
+constexpr std::size_t kBatchBytes = std::size_t{64} << 20;
+
+struct Line {
+  std::int64_t number = 0;
+  std::string text;
+  std::string answer;  // with the newline
+  bool failed = false;
+};
+
+OrderedJson error_line(const Json* id, std::int64_t number, const std::string& message) {
+  OrderedJson out;
+  out["id"] = id == nullptr ? OrderedJson() : OrderedJson(*id);
+  out["line"] = number;
+  out["error"] = message;
+  return out;
+}
+
+void answer_line(Line& line, const FilterAnswers& answers) {
+  const auto fail_with = [&](const Json* id, const std::string& message) {
+    line.failed = true;
+    line.answer = dump_json(error_line(id, line.number, message)) + "\n";
+  };
+  const Result<Json> input = parse_json(line.text);
+  if (!input) {
+    fail_with(nullptr, input.error().message);
+    return;
+  }
+  if (!input->is_object()) {
+    fail_with(nullptr, fmt::format("expected a JSON object, got {}", input->type_name()));
+    return;
+  }
+  const Json* id = find_member(*input, "id");
+  Result<std::vector<OrderedJson>> result = answers(*input);
+  if (!result) {
+    fail_with(id, result.error().message);
+    return;
+  }
+  for (const OrderedJson& object : *result) {
+    OrderedJson out;
+    out["id"] = id == nullptr ? OrderedJson() : OrderedJson(*id);
+    for (const auto& [key, value] : object.items()) {
+      out[key] = value;
+    }
+    line.answer += dump_json(out);
+    line.answer += '\n';
+  }
+}
+
+// Reads one line of any length; false at the end of the input.
+bool read_line(std::FILE* input, std::string& line) {
+  line.clear();
+  char buffer[1 << 16];
+  while (std::fgets(buffer, sizeof buffer, input) != nullptr) {
+    // fgets stops at '\n' or when the buffer is full; a NUL inside a line is malformed JSON anyway.
+    line += buffer;
+    if (!line.empty() && line.back() == '\n') {
+      line.pop_back();
+      if (!line.empty() && line.back() == '\r') {
+        line.pop_back();
+      }
+      return true;
+    }
+  }
+  return !line.empty();
+}
+
+}  // namespace
+
+int run_jsonl_filter_many(std::FILE* input, std::FILE* output, const FilterAnswers& answers) {
+  bool any_failed = false;
+  std::int64_t number = 0;
+  bool more = true;
+  while (more) {
+    std::vector<Line> batch;
+    std::size_t bytes = 0;
+    std::string text;
+    while (batch.size() < kBatchLines && bytes < kBatchBytes && (more = read_line(input, text))) {
+      ++number;
+      if (std::all_of(text.begin(), text.end(), [](char c) { return c == ' ' || c == '\t'; })) {
+        continue;
+      }
+      bytes += text.size();
+      batch.push_back({number, std::move(text), "", false});
+      text.clear();
+    }
+    parallel_for_index(static_cast<std::int64_t>(batch.size()), [&](std::int64_t i) {
+      answer_line(batch[static_cast<std::size_t>(i)], answers);
+    });
+    for (const Line& line : batch) {
+      any_failed |= line.failed;
+      if (std::fwrite(line.answer.data(), 1, line.answer.size(), output) != line.answer.size()) {
+        log_error("writing the output failed; is the disk full or the reader gone?");
+        return kExitEnvironment;
+      }
+    }
+    if (std::fflush(output) != 0) {
+      log_error("writing the output failed; is the disk full or the reader gone?");
+      return kExitEnvironment;
+    }
+  }
+  return any_failed ? kExitMalformedInput : kExitOk;
+}
+
+int run_jsonl_filter(std::FILE* input, std::FILE* output, const FilterAnswer& answer) {
+  return run_jsonl_filter_many(input, output,
+                               [&](const Json& line) -> Result<std::vector<OrderedJson>> {
+                                 R1_TRY(OrderedJson object, answer(line));
+                                 std::vector<OrderedJson> answers;
+                                 answers.push_back(std::move(object));
+                                 return answers;
+                               });
+}
+
+}  // namespace r1eval

@@ -1,0 +1,25 @@
+// The frame of every stateless filter: JSONL in, JSONL out, in input order, in parallel.
+//
+// A malformed line gives {"id":…|null,"line":N,"error":"…"} and exit code 6 at the end, never an
+// abort. The input's `id` is copied to the front of each answer. Empty lines are skipped. Lines are
+// read in bounded batches, so memory does not grow with the input.
+#pragma once
+
+#include <cstdio>
+#include <functional>
+
+#include "base/json.h"
+
+namespace r1eval {
+
+// Answers one input object; an error becomes an error line. Called from many threads.
+using FilterAnswer = std::function<Result<OrderedJson>(const Json& input)>;
+
+// Several answers to one input line (one a solution, say), each with the id in front.
+using FilterAnswers = std::function<Result<std::vector<OrderedJson>>(const Json& input)>;
+
+// Exit code: kExitOk or kExitMalformedInput; kExitEnvironment when the output cannot be written.
+int run_jsonl_filter(std::FILE* input, std::FILE* output, const FilterAnswer& answer);
+int run_jsonl_filter_many(std::FILE* input, std::FILE* output, const FilterAnswers& answers);
+
+}  // namespace r1eval
