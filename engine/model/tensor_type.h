@@ -1,0 +1,48 @@
+// The number formats that a weight of a GGUF file may have.
+//
+// Layout   values are stored in blocks along a row; a block holds `block_values` values in
+//          `block_bytes` bytes. Plain floats are blocks of one. Values are little endian.
+// Source   the GGUF specification and the block structures of ggml-common.h (ggml project).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace r1eval {
+
+// The numbers are those that a GGUF file stores.
+enum class TensorType : std::uint8_t {
+  kF32 = 0,
+  kF16 = 1,
+  kQ4_0 = 2,
+  kQ4_1 = 3,
+  kQ5_0 = 6,
+  kQ5_1 = 7,
+  kQ8_0 = 8,
+  kQ4_K = 12,
+  kQ5_K = 13,
+  kQ6_K = 14,
+  kBF16 = 30,
+};
+
+struct TensorTypeInfo {
+  TensorType type;
+  std::string_view name;
+  std::int64_t block_values;
+  std::int64_t block_bytes;
+};
+
+const TensorTypeInfo& tensor_type_info(TensorType type);
+
+// The type with GGUF's number, or nothing where we do not read it.
+std::optional<TensorType> tensor_type_from_number(std::uint32_t number);
+
+// "IQ2_XS (17)" also for types that we do not read, "unknown type 999" otherwise.
+std::string describe_tensor_type_number(std::uint32_t number);
+
+// "F32, F16, BF16, …": for messages.
+std::string supported_tensor_types();
+
+}  // namespace r1eval
