@@ -1,0 +1,210 @@
+#include "harness/grading.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+#include "base/log.h"
+#include "base/parallel.h"
+#include "results/run_store.h"
+
+namespace r1eval {
+namespace {
+
+std::string sample_name(const std::string& task, const std::string& item, std::int64_t sample) {
+  return fmt::format("{}\n{}\n{}", task, item, sample);
+}
+
+// Equal for answers that the grader calls equal, as far as this grader can tell: all right answers
+// are one class, the others are grouped by normal form.
+std::string answer_class(const Verdict& verdict) {
+  if (verdict.outcome == Outcome::kCorrect) {
+    return "=";
+  }
+  if (verdict.outcome != Outcome::kIncorrect) {
+    return "";
+  }
+  return "~" + (verdict.pred_form.empty() ? verdict.answer : verdict.pred_form);
+}
+
+}  // namespace
+
+SampleRecord make_record(const Plan& plan, const PlannedSample& sample, Completion completion,
+                         const ThinkTags& tags) {
+  const PlannedTask& planned = plan.tasks[static_cast<std::size_t>(sample.task)];
+  SampleRecord record;
+  record.key = sample.key;
+  record.task = planned.task.name;
+  record.item = planned.data.items[static_cast<std::size_t>(sample.item)].id;
+  record.sample = sample.sample;
+  record.prompt_sha256 = sample.prompt_sha256;
+  record.seed = sample.seed;
+  record.target = planned.renderer->render(sample.item, sample.sample).target;
+
+  ThinkingInput input;
+  input.content = completion.content;
+  input.reasoning = completion.reasoning;
+  input.has_reasoning_field = completion.has_reasoning_field;
+  input.prompt_opens_thinking = completion.prompt_opens_thinking;
+  SplitThinking split = split_thinking(input, tags);
+  record.has_thinking = split.has_thinking;
+  record.thinking_closed = split.closed;
+  record.stray_tags = split.stray_tags;
+
+  record.finish_reason = completion.finish_reason;
+  if (record.finish_reason == "stop" && completion.usage.completion >= sample.max_tokens) {
+    record.finish_reason = "length";
+  }
+  record.truncated = record.finish_reason == "length";
+  record.truncated_in_thinking = record.truncated && split.has_thinking && !split.closed;
+  record.thinking = std::move(split.thinking);
+  record.answer = std::move(split.answer);
+  if (record.answer != completion.content) {
+    record.raw = std::move(completion.content);
+  }
+  record.usage = completion.usage;
+  record.timings = completion.timings;
+  record.attempts = completion.attempts;
+  record.server_model = std::move(completion.server_model);
+  record.system_fingerprint = std::move(completion.system_fingerprint);
+  record.endpoint = std::move(completion.endpoint);
+  return record;
+}
+
+Verdict grade_record(const Plan& plan, const PlannedSample& sample, const SampleRecord& record) {
+  const PlannedTask& planned = plan.tasks[static_cast<std::size_t>(sample.task)];
+  Verdict verdict;
+  if (planned.grader == nullptr) {
+    verdict.evidence = planned.grader_problem;
+    return verdict;
+  }
+  const RenderedPrompt prompt = planned.renderer->render(sample.item, sample.sample);
+  GradeRequest request;
+  request.text = record.answer;
+  request.target = prompt.target;
+  request.choices = prompt.choices;
+  request.is_truncated = record.truncated;
+  if (const Status readable = planned.grader->check_target(request); !readable) {
+    verdict.outcome = Outcome::kUnscored;
+    verdict.rule = "unreadable_gold";
+    verdict.evidence = readable.error().message;
+    return verdict;
+  }
+  if (record.truncated_in_thinking) {
+    verdict.outcome = Outcome::kNoAnswer;
+    verdict.rule = "truncated_in_thinking";
+    verdict.evidence = "the token limit was reached before the thinking ended";
+    return verdict;
+  }
+  return planned.grader->grade(request);
+}
+
+PlanIndex::PlanIndex(const Plan& plan) {
+  for (std::size_t i = 0; i < plan.samples.size(); ++i) {
+    const PlannedSample& sample = plan.samples[i];
+    const PlannedTask& planned = plan.tasks[static_cast<std::size_t>(sample.task)];
+    index_.emplace(sample_name(planned.task.name,
+                               planned.data.items[static_cast<std::size_t>(sample.item)].id,
+                               sample.sample),
+                   static_cast<std::int64_t>(i));
+  }
+}
+
+std::int64_t PlanIndex::find(const std::string& task, const std::string& item,
+                             std::int64_t sample) const {
+  const auto found = index_.find(sample_name(task, item, sample));
+  return found == index_.end() ? -1 : found->second;
+}
+
+Result<GradedRun> grade_directory(const Plan& plan, const std::string& directory,
+                                  std::vector<std::optional<Verdict>> known) {
+  const PlanIndex index(plan);
+  const std::size_t n = plan.samples.size();
+  known.resize(n);
+  std::vector<std::optional<GradedSample>> graded(n);
+  std::vector<std::optional<GradeRecord>> grades(n);
+
+  // Texts are held only for a batch at a time: a run's records can be larger than memory.
+  constexpr std::size_t kBatch = 1024;
+  std::vector<std::pair<std::int64_t, SampleRecord>> batch;
+  const auto grade_batch = [&] {
+    parallel_for_index(static_cast<std::int64_t>(batch.size()), [&](std::int64_t b) {
+      const auto& [slot, record] = batch[static_cast<std::size_t>(b)];
+      const auto i = static_cast<std::size_t>(slot);
+      Verdict verdict =
+          known[i] ? std::move(*known[i]) : grade_record(plan, plan.samples[i], record);
+      GradedSample sample;
+      sample.item = record.item;
+      sample.sample = record.sample;
+      sample.outcome = verdict.outcome;
+      sample.answer_class = answer_class(verdict);
+      sample.truncated = record.truncated;
+      sample.truncated_in_thinking = record.truncated_in_thinking;
+      sample.has_thinking = record.has_thinking;
+      sample.thinking_closed = record.thinking_closed;
+      sample.stray_tags = record.stray_tags;
+      sample.completion_tokens = record.usage.completion;
+      sample.seconds = record.timings.total;
+      graded[i] = std::move(sample);
+      grades[i] = GradeRecord{record.task, record.item, record.sample, std::move(verdict),
+                              record.truncated};
+    });
+    batch.clear();
+  };
+  std::int64_t n_foreign = 0;
+  std::vector<bool> seen(n, false);
+  const Status read = read_samples(directory, [&](const SampleRecord& record) {
+    const std::int64_t slot = index.find(record.task, record.item, record.sample);
+    if (slot < 0) {
+      ++n_foreign;
+      return ok_status();
+    }
+    if (seen[static_cast<std::size_t>(slot)]) {
+      return ok_status();
+    }
+    seen[static_cast<std::size_t>(slot)] = true;
+    batch.emplace_back(slot, record);
+    if (batch.size() == kBatch) {
+      grade_batch();
+    }
+    return ok_status();
+  });
+  if (!read) {
+    return read.error();
+  }
+  grade_batch();
+  if (n_foreign > 0) {
+    log_warning(fmt::format("{} records in {} belong to no sample of this run and are left out",
+                            n_foreign, directory));
+  }
+
+  GradedRun run;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (graded[i]) {
+      const PlannedTask& planned = plan.tasks[static_cast<std::size_t>(plan.samples[i].task)];
+      run.samples[planned.task.name].push_back(std::move(*graded[i]));
+      run.grades.push_back(std::move(*grades[i]));
+    }
+  }
+  return run;
+}
+
+std::vector<TaskScores> score_tasks(const Plan& plan, GradedRun& graded) {
+  std::vector<TaskScores> scores;
+  for (const PlannedTask& planned : plan.tasks) {
+    std::map<std::string, ItemInfo> items;
+    for (const std::int64_t i : planned.items) {
+      const Item& item = planned.data.items[static_cast<std::size_t>(i)];
+      items[item.id] = {item.cluster, item.stratum, item.metadata};
+    }
+    const std::int64_t n_planned = static_cast<std::int64_t>(planned.items.size()) * planned.k;
+    TaskScores task = aggregate_task(planned.task.name, std::move(graded.samples[planned.task.name]),
+                                     items, planned.k, n_planned, planned.task.breakdown);
+    task.is_partial = task.is_partial || planned.is_partial;
+    scores.push_back(std::move(task));
+  }
+  return scores;
+}
+
+}  // namespace r1eval

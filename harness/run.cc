@@ -1,0 +1,883 @@
+#include "harness/run.h"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "base/bounded_queue.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/parallel.h"
+#include "engine/catalog.h"
+#include "engine/registry.h"
+#include "harness/exit_codes.h"
+#include "harness/grading.h"
+#include "harness/plan.h"
+#include "harness/progress.h"
+#include "harness/signals.h"
+#include "harness/version.h"
+#include "results/leaderboard.h"
+#include "results/results_json.h"
+#include "results/run_store.h"
+#include "results/table.h"
+
+namespace r1eval {
+namespace {
+
+// Above this many tokens an endpoint's bill is worth a question.
+constexpr std::int64_t kAskAboveTokens = 10'000'000;
+
+// ---- opening ------------------------------------------------------------------------------------
+
+Result<BackendOptions> backend_options(const RunOptions& options) {
+  BackendOptions backend;
+  backend.model = options.model;
+  backend.base_url = options.base_url;
+  if (backend.base_url.empty()) {
+    backend.base_url = environment("R1EVAL_BASE_URL");
+  }
+  if (backend.base_url.empty()) {
+    backend.base_url = environment("OPENAI_BASE_URL");
+  }
+  if (!options.key_file.empty()) {
+    R1_TRY(std::string key, read_file(options.key_file));
+    while (!key.empty() && (key.back() == '\n' || key.back() == '\r' || key.back() == ' ')) {
+      key.pop_back();
+    }
+    if (key.empty()) {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("--key-file {}: the file is empty", options.key_file));
+    }
+    backend.api_key = std::move(key);
+  } else {
+    backend.api_key = environment("R1EVAL_API_KEY");
+    if (backend.api_key.empty()) {
+      backend.api_key = environment("OPENAI_API_KEY");
+    }
+  }
+  register_secret(backend.api_key);
+  backend.headers = options.headers;
+  for (const std::string& header : options.headers) {
+    register_secret(header.substr(header.find(':') + 1));
+  }
+  backend.omit_fields = options.omit;
+  backend.model_revision = options.model_revision;
+  backend.stream = options.stream;
+  backend.concurrency =
+      options.concurrency == "auto" ? 0 : std::strtoll(options.concurrency.c_str(), nullptr, 10);
+  if (options.max_attempts > 0) {
+    backend.max_attempts = options.max_attempts;
+  }
+  backend.threads = options.threads;
+  if (!options.think_tags.empty()) {
+    const std::size_t comma = options.think_tags.find(',');
+    backend.think_open = options.think_tags.substr(0, comma);
+    backend.think_close = options.think_tags.substr(comma + 1);
+  }
+  return backend;
+}
+
+// The catalogue's forced start of the answer, unless the flag says otherwise. Endpoints apply their
+// own template, which knows better.
+std::string assistant_prefix(const RunOptions& options, const Capabilities& capabilities) {
+  if (options.assistant_prefix) {
+    return *options.assistant_prefix;
+  }
+  if (capabilities.is_endpoint) {
+    return "";
+  }
+  const Result<Catalog> catalog = Catalog::open();
+  const CatalogModel* model = catalog ? catalog->find(options.model) : nullptr;
+  return model == nullptr ? "" : model->assistant_prefix;
+}
+
+// ---- manifest -----------------------------------------------------------------------------------
+
+OrderedJson optional_json(const auto& value) {
+  return value ? OrderedJson(*value) : OrderedJson();
+}
+
+// Everything that can change a sample. Its hash names the run directory.
+OrderedJson config_json(const Plan& plan, const RunOptions& o, const Capabilities& capabilities,
+                        const std::string& prefix) {
+  OrderedJson config;
+  OrderedJson tasks;
+  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
+    const PlannedTask& planned = plan.tasks[t];
+    Sha256 items;
+    for (const std::int64_t i : planned.items) {
+      items.update(planned.data.items[static_cast<std::size_t>(i)].id + "\n");
+    }
+    OrderedJson task;
+    task["version"] = planned.task.version;
+    task["definition_sha256"] = planned.task.definition_sha256;
+    task["dataset_sha256"] = planned.data.dataset_sha256;
+    task["template_sha256"] = planned.renderer->template_sha256();
+    task["items"] = planned.items.size();
+    task["items_sha256"] = items.finish_hex();
+    task["k"] = planned.k;
+    task["max_tokens"] = planned.max_tokens;
+    task["temperature"] = planned.temperature;
+    task["top_p"] = planned.top_p;
+    tasks[planned.task.name] = task;
+  }
+  config["tasks"] = tasks;
+  config["model"] = capabilities.model;
+  config["model_revision"] = o.model_revision;
+  config["model_identity"] = capabilities.model_identity;
+  config["seed"] = o.seed;
+  config["limit"] = o.limit;
+  config["shuffle"] = o.shuffle;
+  config["directive"] = o.directive;
+  config["prompt"] = o.prompt_variant;
+  config["system_prompt"] = o.system_prompt;
+  config["shots"] = o.n_shots;
+  config["assistant_prefix"] = prefix;
+  config["think_tags"] = capabilities.think_open + "," + capabilities.think_close;
+  config["top_k"] = optional_json(o.top_k);
+  config["min_p"] = optional_json(o.min_p);
+  config["stop"] = o.stop;
+  config["reasoning_effort"] = o.reasoning_effort;
+  config["chat_template_kwargs"] = o.chat_template_kwargs;
+  config["extra_body"] = o.extra_body;
+  config["omit"] = o.omit;
+  config["labels"] = o.labels;
+  OrderedJson header_names = OrderedJson::array();
+  for (const std::string& header : o.headers) {
+    header_names.push_back(header.substr(0, header.find(':')));
+  }
+  config["header_names"] = header_names;
+  return config;
+}
+
+std::string_view support_name(FieldSupport support) {
+  switch (support) {
+    case FieldSupport::kSent:
+      return "sent";
+    case FieldSupport::kServerDefault:
+      return "server_default";
+    case FieldSupport::kUnverified:
+      return "unverified";
+  }
+  return "unverified";
+}
+
+std::string config_hash(OrderedJson config, bool is_endpoint) {
+  if (is_endpoint) {
+    // What a server states of itself may change under the same command; that is then noticed when the
+    // directory is opened, instead of silently starting a new one.
+    config.erase("model_identity");
+  }
+  return sha256_hex(dump_json(config)).substr(0, 12);
+}
+
+std::string file_name_part(std::string text) {
+  const std::size_t slash = text.find_last_of('/');
+  if (slash != std::string::npos && slash + 1 < text.size()) {
+    text = text.substr(slash + 1);
+  }
+  for (char& c : text) {
+    const bool keep = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '.' || c == '_' || c == '-';
+    c = keep ? c : '_';
+  }
+  return text.substr(0, 60);
+}
+
+std::string default_directory(const Plan& plan, const RunOptions& options,
+                              const Capabilities& capabilities, const std::string& hash) {
+  std::string what = options.suite;
+  if (what.empty()) {
+    for (const PlannedTask& planned : plan.tasks) {
+      what += (what.empty() ? "" : "+") + planned.task.name;
+    }
+  }
+  for (char& c : what) {
+    c = c == '+' ? '_' : c;
+  }
+  return fmt::format("runs/{}-{}-{}", file_name_part(what), file_name_part(capabilities.model), hash);
+}
+
+OrderedJson manifest_json(const RunOptions& options, const OrderedJson& config,
+                          const Capabilities& capabilities) {
+  OrderedJson manifest;
+  manifest["schema"] = 1;
+  manifest["r1eval"] = kVersion;
+  manifest["created"] = utc_timestamp();
+  manifest["command"] = options.command;
+  manifest["options"] = run_options_to_json(options);
+  manifest["config"] = config;
+  OrderedJson backend;
+  for (const auto& [key, value] : capabilities.details) {
+    backend[key] = value;
+  }
+  backend["context_tokens"] = capabilities.context_tokens;
+  backend["is_deterministic"] = capabilities.is_deterministic;
+  OrderedJson fields;
+  for (const auto& [field, support] : capabilities.sampler_fields) {
+    fields[field] = support_name(support);
+  }
+  backend["sampler_fields"] = fields;
+  manifest["backend"] = backend;
+  OrderedJson machine;
+  struct utsname names {};
+  if (::uname(&names) == 0) {
+    machine["system"] = fmt::format("{} {} {}", names.sysname, names.release, names.machine);
+  }
+  machine["cpus"] = available_cpus();
+  manifest["environment"] = machine;
+  return manifest;
+}
+
+// The stored model identity of a directory that exists, or empty.
+std::string stored_identity(const std::string& directory) {
+  const Result<std::string> text = read_manifest(directory);
+  const Result<Json> manifest = text ? parse_json(*text) : Result<Json>(text.error());
+  if (!manifest) {
+    return "";
+  }
+  const Json* config = find_member(*manifest, "config");
+  return config == nullptr ? "" : string_or(*config, "model_identity");
+}
+
+// ---- generating ---------------------------------------------------------------------------------
+
+// Hands the samples that are still missing to the backend, one at a time, so that none is rendered
+// long before it is sent.
+class MissingSamples : public RequestSource {
+ public:
+  MissingSamples(const Plan& plan, const RunOptions& options, std::vector<std::int64_t> missing,
+                 std::string prefix, Progress& progress, const CancelToken& cancel)
+      : plan_(plan),
+        options_(options),
+        missing_(std::move(missing)),
+        prefix_(std::move(prefix)),
+        progress_(progress),
+        cancel_(cancel) {}
+
+  std::optional<GenerateRequest> next() override {
+    if (cancel_.is_draining() || at_ == missing_.size()) {
+      return std::nullopt;
+    }
+    progress_.request_sent();
+    return make_request(plan_, options_, missing_[at_++], prefix_);
+  }
+
+  std::int64_t n_sent() const { return static_cast<std::int64_t>(at_); }
+
+ private:
+  const Plan& plan_;
+  const RunOptions& options_;
+  const std::vector<std::int64_t> missing_;
+  const std::string prefix_;
+  Progress& progress_;
+  const CancelToken& cancel_;
+  std::size_t at_ = 0;  // only next() touches it, which is called by one thread at a time
+};
+
+// Takes completions from the backend's threads, and on one thread of its own records and grades them:
+// recording first, so that a crash in between costs a grade, never a sample.
+class Recorder : public CompletionSink {
+ public:
+  Recorder(const Plan& plan, RunStore& store, const ThinkTags& tags, Progress& progress,
+           CancelToken& cancel, bool grade)
+      : plan_(plan),
+        store_(store),
+        tags_(tags),
+        progress_(progress),
+        cancel_(cancel),
+        grade_(grade),
+        verdicts_(plan.samples.size()),
+        queue_(kCapacity),
+        thread_([this] { work(); }) {}
+
+  ~Recorder() override { finish(); }
+
+  void done(std::int64_t index, Completion completion) override {
+    queue_.push({index, std::move(completion)});
+  }
+
+  // Waits until everything handed over is on disk. After it the results below may be read.
+  void finish() {
+    queue_.close();
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+  }
+
+  std::vector<std::optional<Verdict>> take_verdicts() { return std::move(verdicts_); }
+
+  const Status& status() const { return status_; }
+
+  std::int64_t n_failed() const { return n_failed_; }
+
+  // The first few errors of failed requests, each with its sample's name.
+  const std::vector<std::string>& failures() const { return failures_; }
+
+  std::int64_t n_configuration_errors() const { return n_configuration_errors_; }
+
+ private:
+  struct Done {
+    std::int64_t index;
+    Completion completion;
+  };
+
+  static constexpr std::size_t kCapacity = 1024;
+
+  void work() {
+    while (std::optional<Done> done = queue_.pop()) {
+      take(done->index, std::move(done->completion));
+    }
+  }
+
+  void take(std::int64_t index, Completion completion) {
+    const PlannedSample& sample = plan_.samples[static_cast<std::size_t>(index)];
+    if (completion.error) {
+      take_failure(sample, completion);
+      return;
+    }
+    const std::int64_t tokens = completion.usage.completion;
+    SampleRecord record = make_record(plan_, sample, std::move(completion), tags_);
+    if (status_.has_value()) {
+      status_ = store_.append_sample(record);
+      if (!status_) {
+        log_error(status_.error().message + "; stopping, what was recorded before is kept");
+        cancel_.stop();
+      }
+    }
+    if (!status_) {
+      progress_.sample_failed();
+      return;
+    }
+    bool scored = false;
+    bool correct = false;
+    if (grade_) {
+      Verdict verdict = grade_record(plan_, sample, record);
+      scored = verdict.outcome != Outcome::kUnscored;
+      correct = verdict.outcome == Outcome::kCorrect;
+      verdicts_[static_cast<std::size_t>(index)] = std::move(verdict);
+    }
+    progress_.sample_done(tokens, record.truncated, scored, correct);
+  }
+
+  void take_failure(const PlannedSample& sample, const Completion& completion) {
+    const PlannedTask& planned = plan_.tasks[static_cast<std::size_t>(sample.task)];
+    const std::string& id = planned.data.items[static_cast<std::size_t>(sample.item)].id;
+    ++n_failed_;
+    if (completion.error->code == ErrorCode::kInvalidArgument) {
+      ++n_configuration_errors_;
+    }
+    if (failures_.size() < 5) {
+      failures_.push_back(fmt::format("{} item {} sample {}: {}", planned.task.name, id,
+                                      sample.sample, completion.error->message));
+    }
+    OrderedJson event;
+    event["event"] = "request_failed";
+    event["task"] = planned.task.name;
+    event["item"] = id;
+    event["sample"] = sample.sample;
+    event["attempts"] = completion.attempts;
+    event["code"] = error_code_name(completion.error->code);
+    event["error"] = redact(completion.error->message);
+    if (const Status status = store_.append_event(dump_json(event)); !status) {
+      log_warning(status.error().message);
+    }
+    progress_.sample_failed();
+  }
+
+  const Plan& plan_;
+  RunStore& store_;
+  const ThinkTags tags_;
+  Progress& progress_;
+  CancelToken& cancel_;
+  const bool grade_;
+  // Written by thread_ alone, read after finish().
+  std::vector<std::optional<Verdict>> verdicts_;
+  Status status_;
+  std::int64_t n_failed_ = 0;
+  std::int64_t n_configuration_errors_ = 0;
+  std::vector<std::string> failures_;
+  BoundedQueue<Done> queue_;
+  std::thread thread_;
+};
+
+// ---- reporting ----------------------------------------------------------------------------------
+
+void add_thinking_notes(const std::vector<TaskScores>& scores, const ThinkTags& tags,
+                        const GradedRun& graded, std::vector<std::string>& notes) {
+  for (const TaskScores& task : scores) {
+    const auto found = graded.samples.find(task.task);
+    (void)found;
+    if (task.n_thinking_unclosed > 0 && task.n_thinking_unclosed == task.n_samples) {
+      notes.push_back(fmt::format(
+          "{}: no sample closes its thinking with {}: is --max-tokens too small, or are these the "
+          "wrong tags (--think-tags OPEN,CLOSE)?",
+          task.task, tags.close));
+    }
+    if (task.n_stray_tags > 0) {
+      notes.push_back(fmt::format(
+          "{}: {} answers have thinking tags left over in them: are {} and {} this model's tags "
+          "(--think-tags OPEN,CLOSE)?",
+          task.task, task.n_stray_tags, tags.open, tags.close));
+    }
+  }
+}
+
+struct Report {
+  std::string directory;
+  std::vector<TaskScores> scores;
+  std::vector<std::string> notes;
+  std::int64_t requests_sent = 0;
+  bool json = false;
+};
+
+// Writes grades, results and leaderboard, and prints the table or the line of JSON.
+Status write_reports(const Plan& plan, RunStore& store, GradedRun& graded, const Report& report,
+                     const RunOptions& options, const Capabilities& capabilities) {
+  std::map<std::string, std::string> grade_lines;  // by file name: one a grader
+  for (const GradeRecord& grade : graded.grades) {
+    for (const PlannedTask& planned : plan.tasks) {
+      if (planned.task.name == grade.task) {
+        grade_lines[fmt::format("grades.{}.jsonl", grader_hash(planned.task.grader).substr(0, 16))] +=
+            grade_to_json(grade) + "\n";
+      }
+    }
+  }
+  for (const auto& [name, lines] : grade_lines) {
+    R1_RETURN_IF_ERROR(store.write_file(name, lines));
+  }
+  RunSummary summary;
+  summary.directory = report.directory;
+  summary.model = capabilities.model;
+  summary.model_revision = options.model_revision;
+  summary.tasks = report.scores;
+  summary.notes = report.notes;
+  summary.requests_sent = report.requests_sent;
+  R1_RETURN_IF_ERROR(store.write_file("results.json", results_json(summary)));
+  R1_TRY(const std::string manifest, read_manifest(report.directory));
+  R1_RETURN_IF_ERROR(store.write_file("leaderboard.json", leaderboard_json(summary, manifest)));
+  R1_RETURN_IF_ERROR(store.sync());
+  const std::string out = report.json ? summary_line_json(summary) + "\n" : results_table(summary);
+  std::fwrite(out.data(), 1, out.size(), stdout);
+  std::fflush(stdout);
+  return ok_status();
+}
+
+// ---- the passes ---------------------------------------------------------------------------------
+
+std::int64_t ceiling_tokens(const Plan& plan, const std::vector<std::int64_t>& samples) {
+  std::int64_t tokens = 0;
+  for (const std::int64_t i : samples) {
+    tokens += plan.samples[static_cast<std::size_t>(i)].max_tokens;
+  }
+  return tokens;
+}
+
+std::string thousands(std::int64_t value) {
+  std::string digits = std::to_string(value);
+  for (std::int64_t at = static_cast<std::int64_t>(digits.size()) - 3; at > 0; at -= 3) {
+    digits.insert(static_cast<std::size_t>(at), ",");
+  }
+  return digits;
+}
+
+void say_plan(const Plan& plan, const RunOptions& options) {
+  if (options.quiet) {
+    return;
+  }
+  for (const PlannedTask& planned : plan.tasks) {
+    const auto n_items = static_cast<std::int64_t>(planned.items.size());
+    log_info(fmt::format("{}: {} items{} x k {} = {} requests, at most {} tokens each",
+                         planned.task.name, thousands(n_items),
+                         planned.is_partial ? fmt::format(" of {}", planned.data.items.size()) : "",
+                         planned.k, thousands(n_items * planned.k), thousands(planned.max_tokens)));
+    for (std::size_t i = 0; i < planned.unscored_items.size() && i < 10; ++i) {
+      log_warning(fmt::format("{} item {} will be unscored", planned.task.name,
+                              planned.unscored_items[i]));
+    }
+    if (planned.unscored_items.size() > 10) {
+      log_warning(fmt::format("{}: {} items in all will be unscored", planned.task.name,
+                              planned.unscored_items.size()));
+    }
+  }
+}
+
+int dry_run(Plan& plan, const RunOptions& options) {
+  plan_samples(plan, options, "");
+  OrderedJson tasks;
+  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
+    const PlannedTask& planned = plan.tasks[t];
+    Sha256 prompts;
+    std::int64_t n = 0;
+    std::int64_t ceiling = 0;
+    for (const PlannedSample& sample : plan.samples) {
+      if (sample.task == static_cast<std::int32_t>(t)) {
+        prompts.update(sample.prompt_sha256 + "\n");
+        ceiling += sample.max_tokens;
+        ++n;
+      }
+    }
+    OrderedJson task;
+    task["items"] = planned.items.size();
+    task["k"] = planned.k;
+    task["requests"] = n;
+    task["ceiling_tokens"] = ceiling;
+    task["unscored_items"] = planned.unscored_items.size();
+    task["gradable"] = planned.grader != nullptr;
+    task["template_sha256"] = planned.renderer->template_sha256();
+    task["prompts_sha256"] = prompts.finish_hex();
+    task["dataset_sha256"] = planned.data.dataset_sha256;
+    tasks[planned.task.name] = task;
+  }
+  OrderedJson out;
+  out["dry_run"] = true;
+  out["tasks"] = tasks;
+  if (options.json) {
+    std::puts(dump_json(out).c_str());
+    return kExitOk;
+  }
+  for (const auto& [name, task] : tasks.items()) {
+    std::puts(fmt::format("{}: {} items x k {} = {} requests, ceiling {} tokens{}\n"
+                          "  template {}\n  prompts  {}\n  dataset  {}",
+                          name, thousands(task["items"].get<std::int64_t>()),
+                          task["k"].get<std::int64_t>(),
+                          thousands(task["requests"].get<std::int64_t>()),
+                          thousands(task["ceiling_tokens"].get<std::int64_t>()),
+                          task["gradable"].get<bool>() ? "" : " (this build cannot grade it)",
+                          task["template_sha256"].get<std::string>(),
+                          task["prompts_sha256"].get<std::string>(),
+                          task["dataset_sha256"].get<std::string>())
+                  .c_str());
+  }
+  return kExitOk;
+}
+
+// Asks before a large bill. True: go on.
+Result<bool> confirm_spending(const RunOptions& options, std::int64_t n_requests,
+                              std::int64_t ceiling, bool is_endpoint) {
+  if (!is_endpoint || ceiling <= kAskAboveTokens || options.yes) {
+    return true;
+  }
+  const std::string what =
+      fmt::format("{} requests may cost up to {} completion tokens at {}", thousands(n_requests),
+                  thousands(ceiling), options.model);
+  if (::isatty(STDIN_FILENO) == 0) {
+    return fail(ErrorCode::kInvalidArgument,
+                what + ": say --yes to go on, or ask for less with --k N or --limit N");
+  }
+  log_info(what + ". Go on? [y/N]");
+  char answer[16] = {};
+  return std::fgets(answer, sizeof answer, stdin) != nullptr &&
+         (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+std::string resume_line(const std::string& directory) {
+  return fmt::format("to go on: r1eval resume {}", directory);
+}
+
+// --fresh keeps what was there, beside.
+Status set_aside(const std::string& directory) {
+  if (!path_exists(directory + "/manifest.json")) {
+    return ok_status();
+  }
+  for (int n = 1;; ++n) {
+    const std::string old = fmt::format("{}.old-{}", directory, n);
+    if (path_exists(old)) {
+      continue;
+    }
+    std::error_code error;
+    std::filesystem::rename(directory, old, error);
+    if (error) {
+      return errno_error(error.value(), "move aside", directory);
+    }
+    log_info(fmt::format("--fresh: the run that was there is now {}", old));
+    return ok_status();
+  }
+}
+
+Result<int> run_passes(const RunOptions& options) {
+  CancelToken cancel;
+  const SignalScope signals(cancel);
+
+  // Pass 1: what is asked. No model is touched yet, so that mistakes cost nothing.
+  R1_RETURN_IF_ERROR(check_run_options(options));
+  R1_TRY(const TaskRegistry registry, TaskRegistry::open());
+  R1_TRY(Plan plan, load_plan(options, registry, DatasetStore()));
+  if (options.dry_run) {
+    return dry_run(plan, options);
+  }
+  if (options.model.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "--model is missing: an alias (`r1eval models list`), a .gguf file, or NAME@URL");
+  }
+
+  // Pass 2: the model. Its files are checked, or its endpoint answers, before anything is planned.
+  R1_TRY(BackendOptions backend_opts, backend_options(options));
+  // Set once the store is open; events before that (probing) have nobody to tell.
+  std::atomic<RunStore*> event_store{nullptr};
+  backend_opts.on_event = [&event_store](const std::string& event) {
+    if (RunStore* const store = event_store.load(); store != nullptr) {
+      if (const Status status = store->append_event(event); !status) {
+        log_debug(status.error().message);
+      }
+    }
+  };
+  R1_TRY(const std::unique_ptr<Backend> backend, open_backend(backend_opts));
+  const Capabilities capabilities = backend->capabilities();
+  const std::string prefix = assistant_prefix(options, capabilities);
+  const ThinkTags tags{capabilities.think_open, capabilities.think_close};
+
+  // Pass 3: the plan. From here on it is fixed which samples there are to be.
+  OrderedJson config = config_json(plan, options, capabilities, prefix);
+  const std::string hash = config_hash(config, capabilities.is_endpoint);
+  const std::string directory =
+      options.out.empty() ? default_directory(plan, options, capabilities, hash) : options.out;
+  if (options.fresh) {
+    R1_RETURN_IF_ERROR(set_aside(directory));
+  }
+  std::string identity = capabilities.model_identity;
+  const std::string stored = stored_identity(directory);
+  bool server_changed = false;
+  if (!stored.empty() && stored != identity && options.accept_server_change) {
+    // Keys go on under the identity that the run was started with; the change stands in the events.
+    log_warning(fmt::format("the model says it is '{}' now, the run was started with '{}'", identity,
+                            stored));
+    config["model_identity"] = stored;
+    identity = stored;
+    server_changed = true;
+  }
+  plan_samples(plan, options, identity);
+  std::vector<std::string> notes;
+  R1_RETURN_IF_ERROR(bound_max_tokens(plan, *backend, options, notes));
+
+  // Pass 4: the store. What it already has is dropped from the work.
+  const OrderedJson manifest = manifest_json(options, config, capabilities);
+  Result<std::unique_ptr<RunStore>> opened = RunStore::open(directory, dump_json_pretty(manifest));
+  if (!opened) {
+    Error error = opened.error();
+    if (!stored.empty() && stored != identity) {
+      error.message += "; if you know that the server was changed and want to go on all the same, add "
+                       "--accept-server-change";
+    }
+    return error;
+  }
+  const std::unique_ptr<RunStore> store = std::move(opened).value();
+  event_store.store(store.get());
+  if (server_changed) {
+    OrderedJson event;
+    event["event"] = "server_change_accepted";
+    event["identity"] = capabilities.model_identity;
+    R1_RETURN_IF_ERROR(store->append_event(dump_json(event)));
+  }
+  std::vector<bool> have(plan.samples.size(), false);
+  {
+    const PlanIndex index(plan);
+    R1_RETURN_IF_ERROR(store->for_each_sample([&](const SampleRecord& record) {
+      const std::int64_t slot = index.find(record.task, record.item, record.sample);
+      if (slot >= 0 && plan.samples[static_cast<std::size_t>(slot)].key == record.key) {
+        have[static_cast<std::size_t>(slot)] = true;
+      }
+      return ok_status();
+    }));
+  }
+  std::vector<std::int64_t> missing;
+  for (std::size_t i = 0; i < have.size(); ++i) {
+    if (!have[i]) {
+      missing.push_back(static_cast<std::int64_t>(i));
+    }
+  }
+  const std::int64_t ceiling = ceiling_tokens(plan, missing);
+  say_plan(plan, options);
+  if (!options.quiet) {
+    log_info(fmt::format("{} of {} samples are to be generated, at most {} tokens; records in {}",
+                         thousands(static_cast<std::int64_t>(missing.size())),
+                         thousands(static_cast<std::int64_t>(plan.samples.size())),
+                         thousands(ceiling), directory));
+    for (const std::string& note : notes) {
+      log_info(note);
+    }
+  }
+  R1_TRY(const bool go_on,
+         confirm_spending(options, static_cast<std::int64_t>(missing.size()), ceiling,
+                          capabilities.is_endpoint));
+  if (!go_on) {
+    log_info("nothing was sent");
+    return kExitUsage;
+  }
+
+  // Pass 5: generate, record, grade. Beyond this point requests are sent.
+  std::int64_t n_sent = 0;
+  std::int64_t n_failed = 0;
+  std::int64_t n_configuration_errors = 0;
+  Status generated = ok_status();
+  Status recorded = ok_status();
+  std::vector<std::optional<Verdict>> verdicts;
+  if (missing.empty()) {
+    log_info("nothing to send: every sample is recorded");
+  } else {
+    const auto n_missing = static_cast<std::int64_t>(missing.size());
+    const double started = steady_clock().now();
+    Progress progress(n_missing, options.quiet, cancel);
+    Recorder recorder(plan, *store, tags, progress, cancel, !options.no_grade);
+    MissingSamples source(plan, options, std::move(missing), prefix, progress, cancel);
+    generated = backend->generate(source, recorder, cancel);
+    recorder.finish();
+    recorded = recorder.status();
+    verdicts = recorder.take_verdicts();
+    n_sent = source.n_sent();
+    n_failed = recorder.n_failed();
+    n_configuration_errors = recorder.n_configuration_errors();
+    for (const std::string& failure : recorder.failures()) {
+      log_error("failed: " + failure);
+    }
+    if (n_failed > static_cast<std::int64_t>(recorder.failures().size())) {
+      log_error(fmt::format("… and {} further failed requests, all in {}/events.jsonl",
+                            n_failed - static_cast<std::int64_t>(recorder.failures().size()),
+                            directory));
+    }
+    if (!options.quiet) {
+      const ProgressCounts counts = progress.counts();
+      const double seconds = std::max(1e-9, steady_clock().now() - started);
+      log_info(fmt::format("{} samples in {:.1f} s, {:.0f} tokens/s", counts.done, seconds,
+                           static_cast<double>(counts.tokens) / seconds));
+    }
+  }
+  R1_RETURN_IF_ERROR(store->sync());
+  if (!recorded) {
+    log_info(resume_line(directory));
+    return exit_code_for(recorded.error());
+  }
+
+  // Pass 6: grade what earlier calls recorded, aggregate, report. Done also for a part of a run.
+  Report report;
+  report.directory = directory;
+  report.requests_sent = n_sent;
+  report.json = options.json;
+  for (const auto& [field, support] : backend->capabilities().sampler_fields) {
+    if (support != FieldSupport::kSent) {
+      notes.push_back(fmt::format("{}: {} (the server decides, or does not say)", field,
+                                  support_name(support)));
+    }
+  }
+  if (options.no_grade) {
+    log_info(fmt::format("recorded without grading: r1eval grade {}", directory));
+  } else {
+    R1_TRY(GradedRun graded, grade_directory(plan, directory, std::move(verdicts)));
+    report.scores = score_tasks(plan, graded);
+    add_thinking_notes(report.scores, tags, graded, notes);
+    report.notes = notes;
+    R1_RETURN_IF_ERROR(write_reports(plan, *store, graded, report, options, capabilities));
+  }
+
+  if (!generated && generated.error().code != ErrorCode::kCancelled) {
+    log_error(generated.error().message);
+    log_info(resume_line(directory));
+    return exit_code_for(generated.error());
+  }
+  if (cancel.is_draining()) {
+    log_info("interrupted; " + resume_line(directory));
+    return kExitInterrupted;
+  }
+  if (n_configuration_errors > 0) {
+    log_error(fmt::format("{} requests were refused for what they ask; mend the flags and run the "
+                          "same command again",
+                          n_configuration_errors));
+    return kExitEnvironment;
+  }
+  if (static_cast<double>(n_failed) >
+      options.max_failures * static_cast<double>(plan.samples.size())) {
+    log_error(fmt::format("incomplete: {} of {} requests failed, --max-failures allows {}; {}",
+                          n_failed, plan.samples.size(), options.max_failures,
+                          resume_line(directory)));
+    return kExitIncomplete;
+  }
+  return kExitOk;
+}
+
+Result<int> grade_passes(const std::string& directory, const std::string& task,
+                         const std::string& profile, bool json) {
+  R1_TRY(RunOptions options, options_of_run(directory));
+  R1_TRY(const TaskRegistry registry, TaskRegistry::open());
+  options.no_grade = true;  // a task that cannot be graded is unscored here, by name, not refused
+  R1_TRY(Plan plan, load_plan(options, registry, DatasetStore()));
+  if (!task.empty()) {
+    const bool known = std::any_of(plan.tasks.begin(), plan.tasks.end(), [&](const auto& planned) {
+      return planned.task.name == task;
+    });
+    if (!known) {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("--task {}: {} has no such task", task, directory));
+    }
+  }
+  for (PlannedTask& planned : plan.tasks) {
+    if (!profile.empty() && (task.empty() || planned.task.name == task)) {
+      planned.task.grader.profile = profile;
+      R1_TRY(planned.grader, make_grader(planned.task.grader));
+    }
+    if (planned.grader == nullptr) {
+      log_warning(fmt::format("{} stays unscored: {}", planned.task.name, planned.grader_problem));
+    }
+  }
+  R1_TRY(const std::string manifest_text, read_manifest(directory));
+  R1_TRY(const Json manifest, parse_json(manifest_text));
+  const Json* config = find_member(manifest, "config");
+  Capabilities capabilities;
+  capabilities.model = config == nullptr ? options.model : string_or(*config, "model", options.model);
+  ThinkTags tags;
+  if (config != nullptr) {
+    const std::string stored = string_or(*config, "think_tags");
+    if (const std::size_t comma = stored.find(','); comma != std::string::npos) {
+      tags = {stored.substr(0, comma), stored.substr(comma + 1)};
+    }
+  }
+  plan_samples(plan, options, "");
+  R1_TRY(const std::unique_ptr<RunStore> store, RunStore::open(directory, manifest_text));
+  R1_TRY(GradedRun graded, grade_directory(plan, directory, {}));
+  Report report;
+  report.directory = directory;
+  report.scores = score_tasks(plan, graded);
+  report.json = json;
+  add_thinking_notes(report.scores, tags, graded, report.notes);
+  R1_RETURN_IF_ERROR(write_reports(plan, *store, graded, report, options, capabilities));
+  return kExitOk;
+}
+
+}  // namespace
+
+Result<RunOptions> options_of_run(const std::string& directory) {
+  R1_TRY(const std::string text, read_manifest(directory));
+  R1_TRY(const Json manifest, parse_json(text));
+  const Json* stored = find_member(manifest, "options");
+  if (stored == nullptr) {
+    return fail(ErrorCode::kParse, fmt::format("{}/manifest.json has no 'options'", directory));
+  }
+  R1_TRY(RunOptions options, run_options_from_json(*stored));
+  options.out = directory;
+  options.command = string_or(manifest, "command");
+  return options;
+}
+
+int run_evaluation(const RunOptions& options) {
+  const Result<int> code = run_passes(options);
+  return code ? *code : report_failure(code.error());
+}
+
+int grade_run(const std::string& directory, const std::string& task, const std::string& profile,
+              bool json) {
+  const Result<int> code = grade_passes(directory, task, profile, json);
+  return code ? *code : report_failure(code.error());
+}
+
+}  // namespace r1eval

@@ -1,0 +1,23 @@
+// A run as a serial list of passes: load, open, plan, generate, grade, aggregate, report.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "harness/run_options.h"
+
+namespace r1eval {
+
+// Runs to the end or to the first thing that cannot go on; prints the table (or, under --json, one
+// last line of JSON) to stdout and everything else to the log. Returns the exit code.
+int run_evaluation(const RunOptions& options);
+
+// Reads the options of a run directory back, for `resume`.
+Result<RunOptions> options_of_run(const std::string& directory);
+
+// Grades the records of a run directory again with this build's graders and writes grades, results
+// and leaderboard anew. `task` empty: all. `profile` empty: each task's own.
+int grade_run(const std::string& directory, const std::string& task, const std::string& profile,
+              bool json);
+
+}  // namespace r1eval
