@@ -65,7 +65,7 @@ struct TaskScores {
   std::int64_t n_thinking_unclosed = 0;
   std::int64_t n_stray_tags = 0;
   std::optional<double> mean_completion_tokens;
-  std::optional<double> seconds;  // wall time, where known
+  std::optional<double> seconds;  // mean time of an answer, from sending it to its last token
   std::map<std::string, Score> extra_metrics;           // "cons@64", "pass@8", …
   std::map<std::string, double> tie_rate;               // of "cons@k"
   std::map<std::string, std::map<std::string, Score>> breakdown;  // field -> value -> score
