@@ -26,6 +26,7 @@ struct DownloadRequest {
   std::int64_t bytes = -1;  // -1: not checked
   std::vector<std::string> headers;  // "Authorization: Bearer …"
   int max_attempts = 4;
+  double first_wait_s = 1;  // before the second attempt; doubled each time
   // Bytes so far and in all (-1 unknown); called at most a few times a second.
   std::function<void(std::int64_t done, std::int64_t total)> on_progress;
 };

@@ -72,9 +72,9 @@ void check_targets(PlannedTask& planned) {
   }
 }
 
-Result<PlannedTask> load_task(const RunOptions& options, const Task& task,
-                              const DatasetStore& store) {
-  PlannedTask planned;
+// Fills `planned` in place: its renderer refers to the task and data beside it.
+Status load_task(const RunOptions& options, const Task& task, const DatasetStore& store,
+                 PlannedTask& planned) {
   planned.task = task;
   if (task.needs_sandbox) {
     planned.grader_problem = "its answers are programs, and this build has no sandbox to run them in";
@@ -114,7 +114,7 @@ Result<PlannedTask> load_task(const RunOptions& options, const Task& task,
   if (planned.grader != nullptr) {
     check_targets(planned);
   }
-  return planned;
+  return ok_status();
 }
 
 std::string sampler_text(const RunOptions& o, const PlannedTask& planned) {
@@ -232,15 +232,16 @@ Result<Plan> load_plan(const RunOptions& options, const TaskRegistry& registry,
   Plan plan;
   std::string refused;
   std::string runnable;
+  plan.tasks.reserve(tasks.size());  // addresses stay: renderers refer into the elements
   for (const Task& task : tasks) {
-    R1_TRY(PlannedTask planned, load_task(options, task, store));
+    PlannedTask& planned = plan.tasks.emplace_back();
+    R1_RETURN_IF_ERROR(load_task(options, task, store, planned));
     if (planned.grader == nullptr) {
       refused += fmt::format("{}{}: {}", refused.empty() ? "" : "; ", task.name,
                              planned.grader_problem);
     } else {
       runnable += (runnable.empty() ? "" : ",") + task.name;
     }
-    plan.tasks.push_back(std::move(planned));
   }
   if (!refused.empty() && !options.no_grade && !options.dry_run) {
     return fail(ErrorCode::kUnsupported,

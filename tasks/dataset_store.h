@@ -51,7 +51,14 @@ class DatasetStore {
   Result<TaskData> load(const Task& task) const;
 
  private:
+  std::string place(const Task& task, const SourceFile& file) const;
+
   std::string root_;
 };
+
+// The bytes of an archive's member, decrypted in memory. `member` is its path or the end of it.
+// Errors: kParse naming archive, member and reason (wrong password, damaged, too large).
+Result<std::string> read_zip_member(const std::string& path, const std::string& member,
+                                    const std::string& password);
 
 }  // namespace r1eval

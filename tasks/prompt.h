@@ -36,6 +36,7 @@ struct RenderedPrompt {
 class PromptRenderer {
  public:
   // Errors: kInvalidArgument (unknown shuffle, variant or placeholder, with the choices there are).
+  // `task` and `data` must outlive the renderer and stay where they are.
   static Result<std::unique_ptr<PromptRenderer>> create(const Task& task, const TaskData& data,
                                                         const RenderOptions& options);
   virtual ~PromptRenderer() = default;

@@ -22,7 +22,11 @@ struct SourceFile {
   std::string format;         // "jsonl", "csv", "zip+csv"
   std::string member;         // for archives: the file inside
   std::string password;       // for encrypted archives, published by their authors
-  std::string value;          // constant for the column `file_value` (MMLU: the subject)
+  std::string builtin;        // compiled in under this name, e.g. "mini/mini_math.jsonl"
+  std::string local;          // a user's own file, as a path; never pinned
+  std::string value;          // what the column "@value" reads (MMLU: the subject)
+  std::string group;          // what the column "@group" reads (MMLU: the category)
+  bool is_optional = false;   // the task can run without it
 };
 
 // Which fields of a row become what of an Item.
@@ -31,13 +35,20 @@ struct ColumnMap {
   std::string id;             // empty: "<file value>/<row number from 0>"
   std::string question;
   std::string target;
-  std::string tests;
-  std::vector<std::string> choices;      // multiple choice: columns in order
+  std::vector<std::string> tests;    // columns that become Item::tests, a JSON object of texts
+  std::vector<std::string> choices;  // multiple choice: columns in order; "name.0" reads an array
   bool target_is_first_choice = false;   // GPQA: the first of `choices` is right
   std::map<std::string, std::string> metadata;  // name in our records -> column
   std::string cluster;
   std::string stratum;
   bool strip = true;  // trim white space around question, target and choices
+};
+
+// Keeps the rows whose column lies in [since, until), compared as texts (dates as YYYY-MM-DD).
+struct RowFilter {
+  std::string column;  // empty: no filter
+  std::string since;
+  std::string until;
 };
 
 struct PromptSpec {
@@ -57,7 +68,11 @@ struct Task {
   std::vector<std::string> suites;
   std::string dataset;      // folder name in the store; empty: built in
   std::vector<SourceFile> sources;
+  std::string archive_url;     // an archive that holds the files, for `data fetch`
+  std::string archive_sha256;
+  std::int64_t archive_bytes = -1;
   ColumnMap columns;
+  RowFilter filter;
   PromptSpec prompt;
   GraderSpec grader;
   std::int64_t k = 1;       // samples an item by default
