@@ -1,0 +1,227 @@
+// See cpu_runner.h. Checks what the caller asks, keeps the books of the cache, and calls Forward.
+#include "engine/cpu/cpu_runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "base/parallel.h"
+#include "engine/cpu/forward.h"
+#include "engine/cpu/kv_cache.h"
+#include "engine/cpu/memory.h"
+#include "engine/cpu/thread_team.h"
+#include "engine/cpu/weights.h"
+#include "kernels/kernels.h"
+
+namespace r1eval {
+
+namespace {
+
+using cpu::Forward;
+using cpu::KvCache;
+using cpu::KvShape;
+using cpu::ModelWeights;
+using cpu::StepToken;
+using cpu::ThreadTeam;
+
+class Runner final : public CpuRunner {
+ public:
+  Runner(ModelConfig config, ModelWeights weights, KvCache cache, const CpuRunnerOptions& options)
+      : config_(std::move(config)),
+        weights_(std::move(weights)),
+        cache_(std::move(cache)),
+        max_step_tokens_(options.max_step_tokens),
+        team_(options.threads) {}
+
+  Status start() {
+    R1_TRY(forward_, Forward::make(config_, weights_, cache_, max_step_tokens_));
+    return ok_status();
+  }
+
+  std::int64_t vocab_size() const override { return config_.vocab_size; }
+
+  std::int64_t context_tokens() const override { return config_.context_tokens; }
+
+  CacheStats cache_stats() const override { return cache_.stats(); }
+
+  std::int64_t max_step_tokens() const override { return max_step_tokens_; }
+
+  SequenceId open_sequence() override { return cache_.open(); }
+
+  Result<SequenceId> fork_sequence(SequenceId parent, std::int64_t n_tokens) override {
+    return cache_.fork(parent, n_tokens);
+  }
+
+  void close_sequence(SequenceId sequence) override { cache_.close(sequence); }
+
+  std::int64_t sequence_tokens(SequenceId sequence) const override {
+    return cache_.n_tokens(sequence);
+  }
+
+  Result<std::span<const float>> step(std::span<const StepChunk> chunks) override {
+    R1_RETURN_IF_ERROR(check(chunks));
+    tokens_.clear();
+    logit_tokens_.clear();
+    for (const StepChunk& chunk : chunks) {
+      const std::int64_t before = cache_.n_tokens(chunk.sequence);
+      const auto n = static_cast<std::int64_t>(chunk.tokens.size());
+      cache_.append(chunk.sequence, n);
+      const std::int32_t* pages = cache_.pages(chunk.sequence);
+      for (std::int64_t i = 0; i < n; ++i) {
+        if (i >= n - chunk.logit_rows) {
+          logit_tokens_.push_back(static_cast<std::int64_t>(tokens_.size()));
+        }
+        tokens_.push_back({chunk.tokens[static_cast<std::size_t>(i)], before + i, pages});
+      }
+    }
+    const std::size_t n_logits =
+        logit_tokens_.size() * static_cast<std::size_t>(config_.vocab_size);
+    if (logits_.size() < n_logits) {
+      logits_.resize(n_logits);
+    }
+    if (!tokens_.empty()) {
+      forward_.run(team_, tokens_, logit_tokens_, logits_.data());
+    }
+    return std::span<const float>(logits_.data(), n_logits);
+  }
+
+  CpuRunnerInfo info() const override {
+    return {kernels::active_kernels().isa, team_.size(), weights_.bytes(), cache_.bytes(),
+            Forward::scratch_bytes(config_, max_step_tokens_)};
+  }
+
+  const ModelConfig& config() const override { return config_; }
+
+ private:
+  // Everything that could fail, before anything changes.
+  Status check(std::span<const StepChunk> chunks) const {
+    std::int64_t n_tokens = 0;
+    std::int64_t n_pages = 0;
+    std::set<SequenceId> seen;
+    for (const StepChunk& chunk : chunks) {
+      const auto n = static_cast<std::int64_t>(chunk.tokens.size());
+      if (!cache_.is_open(chunk.sequence) || !seen.insert(chunk.sequence).second) {
+        return fail(ErrorCode::kInvalidArgument,
+                    fmt::format("step: sequence {} is not open, or occurs twice", chunk.sequence));
+      }
+      if (n == 0 || chunk.logit_rows < 0 || chunk.logit_rows > n) {
+        return fail(ErrorCode::kInvalidArgument,
+                    fmt::format("step: sequence {}: {} tokens with {} rows of logits",
+                                chunk.sequence, n, chunk.logit_rows));
+      }
+      const std::int64_t after = cache_.n_tokens(chunk.sequence) + n;
+      if (after > config_.context_tokens) {
+        return fail(ErrorCode::kInvalidArgument,
+                    fmt::format("step: sequence {} would have {} tokens; the model was made for {}",
+                                chunk.sequence, after, config_.context_tokens));
+      }
+      for (const TokenId token : chunk.tokens) {
+        if (token < 0 || token >= config_.vocab_size) {
+          return fail(ErrorCode::kInvalidArgument,
+                      fmt::format("step: token {} is outside the vocabulary of {}", token,
+                                  config_.vocab_size));
+        }
+      }
+      n_tokens += n;
+      n_pages += cache_.pages_needed(chunk.sequence, n);
+    }
+    if (n_tokens > max_step_tokens_) {
+      return fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("step: {} tokens; at most {} fit in a step", n_tokens, max_step_tokens_));
+    }
+    if (n_pages > cache_.n_free()) {
+      return fail(ErrorCode::kResourceExhausted,
+                  fmt::format("key/value cache: {} pages are needed and {} of {} are free", n_pages,
+                              cache_.n_free(), cache_.stats().n_pages));
+    }
+    return ok_status();
+  }
+
+  const ModelConfig config_;
+  const ModelWeights weights_;
+  KvCache cache_;
+  const std::int64_t max_step_tokens_;
+  ThreadTeam team_;
+  Forward forward_;
+  std::vector<StepToken> tokens_;
+  std::vector<std::int64_t> logit_tokens_;
+  std::vector<float> logits_;
+};
+
+double mebibytes(std::int64_t bytes) {
+  return static_cast<double>(bytes) / 1048576.0;
+}
+
+// Refuses what cannot fit before anything large is allocated.
+Status check_memory(const GgufFile& file, const ModelConfig& config, const KvShape& shape,
+                    const CpuRunnerOptions& options) {
+  const bool as_f32 = options.numerics == Numerics::kReference;
+  R1_TRY(const std::int64_t weights, cpu::packed_weight_bytes(file, config, as_f32));
+  const std::int64_t pages =
+      (options.cache_tokens + kernels::kPageTokens - 1) / kernels::kPageTokens;
+  const std::int64_t cache = pages * shape.bytes_per_page();
+  const std::int64_t scratch = Forward::scratch_bytes(config, options.max_step_tokens);
+  const std::int64_t available = cpu::available_memory_bytes();
+  if (available >= 0 && weights + cache + scratch > available) {
+    return fail(
+        ErrorCode::kResourceExhausted,
+        fmt::format("{}: needs {:.0f} MiB ({:.0f} weights, {:.0f} cache for {} tokens, {:.0f} "
+                    "scratch) and {:.0f} MiB are available; use a smaller quantisation or a "
+                    "smaller cache",
+                    file.path(), mebibytes(weights + cache + scratch), mebibytes(weights),
+                    mebibytes(cache), options.cache_tokens, mebibytes(scratch),
+                    mebibytes(available)));
+  }
+  return ok_status();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const GgufFile& file,
+                                                   const CpuRunnerOptions& wished) {
+  CpuRunnerOptions options = wished;
+  if (options.threads <= 0) {
+    options.threads = available_cpus();
+  }
+  constexpr std::int64_t kMaxStepTokens = 1 << 16;
+  if (options.threads > 1024 || options.cache_tokens < 1 || options.max_step_tokens < 1 ||
+      options.max_step_tokens > kMaxStepTokens || options.cache_tokens > (std::int64_t{1} << 31)) {
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("cpu runner: {} threads, {} cache tokens, {} tokens a step; up to 1024, "
+                    "2^31 and {} are possible",
+                    options.threads, options.cache_tokens, options.max_step_tokens,
+                    kMaxStepTokens));
+  }
+  if (const std::string problem = kernels::isa_problem(); !problem.empty()) {
+    log_warning(problem);
+  }
+  R1_TRY(ModelConfig config, read_model_config(file));
+  if (config.head_dim > kernels::kMaxHeadDim) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{}: heads of {} values; up to {} are supported", file.path(),
+                            config.head_dim, kernels::kMaxHeadDim));
+  }
+  const bool as_f32 = options.numerics == Numerics::kReference;
+  const KvShape shape{config.n_layers, config.n_kv_heads, config.head_dim, !as_f32};
+  R1_RETURN_IF_ERROR(check_memory(file, config, shape, options));
+  R1_TRY(ModelWeights weights, cpu::load_weights(file, config, as_f32));
+  R1_TRY(KvCache cache, KvCache::make(shape, options.cache_tokens));
+  auto runner =
+      std::make_unique<Runner>(std::move(config), std::move(weights), std::move(cache), options);
+  R1_RETURN_IF_ERROR(runner->start());
+  return std::unique_ptr<CpuRunner>(std::move(runner));
+}
+
+Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const std::string& gguf_path,
+                                                   const CpuRunnerOptions& options) {
+  R1_TRY(const GgufFile file, GgufFile::open(gguf_path));
+  return make_cpu_runner(file, options);
+}
+
+}  // namespace r1eval

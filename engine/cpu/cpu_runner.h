@@ -1,0 +1,54 @@
+// The embedded engine's forward pass on the CPU, as a ModelRunner.
+//
+// Numerics  kReference: weights dequantised to float32, float32 activations and cache. For parity
+//           checks; needs four bytes a weight. kFast: quantised weights as stored, their inputs as
+//           8-bit blocks, F16 cache; float weights with float32 activations.
+// Errors    kUnsupported (architecture, feature, tensor type, by name), kParse (the file
+// contradicts
+//           itself), kResourceExhausted with numbers when the machine's memory cannot hold weights,
+//           cache and scratch together.
+// Tested    tests/engine/cpu/
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "engine/model/gguf.h"
+#include "engine/model/model_config.h"
+#include "engine/model_runner.h"
+
+namespace r1eval {
+
+enum class Numerics : std::uint8_t { kReference, kFast };
+
+struct CpuRunnerOptions {
+  Numerics numerics = Numerics::kFast;
+  int threads = 0;                   // 0: as many as the process may use
+  std::int64_t cache_tokens = 8192;  // of all sequences together, rounded up to pages
+  std::int64_t max_step_tokens = 512;
+};
+
+struct CpuRunnerInfo {
+  std::string isa;  // avx512, avx2 or scalar: part of what decides the bits of a logit
+  int threads = 0;
+  std::int64_t weight_bytes = 0;
+  std::int64_t cache_bytes = 0;
+  std::int64_t scratch_bytes = 0;
+};
+
+class CpuRunner : public ModelRunner {
+ public:
+  virtual CpuRunnerInfo info() const = 0;
+  virtual const ModelConfig& config() const = 0;
+};
+
+Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const std::string& gguf_path,
+                                                   const CpuRunnerOptions& options);
+
+// The same for a file that is already open, which may be closed afterwards.
+Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const GgufFile& file,
+                                                   const CpuRunnerOptions& options);
+
+}  // namespace r1eval

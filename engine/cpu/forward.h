@@ -1,0 +1,83 @@
+// One step of the transformer over a batch of tokens: llama and qwen2 layers over kernels/.
+//
+// Shapes   T tokens of the step, D hidden_dim, H n_heads, G n_kv_heads, d head_dim, F ffn_dim,
+//          V vocab_size. Activations are rows of one token each, float32.
+// Threads  run() uses the team; the object belongs to one scheduler thread.
+// Source   the transformers library's modeling_llama and modeling_qwen2 (float32).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/cpu/kv_cache.h"
+#include "engine/cpu/memory.h"
+#include "engine/cpu/thread_team.h"
+#include "engine/cpu/weights.h"
+#include "engine/model/model_config.h"
+#include "kernels/kernels.h"
+
+namespace r1eval::cpu {
+
+// One token of the step.
+struct StepToken {
+  TokenId token = 0;
+  std::int64_t position = 0;
+  const std::int32_t* pages = nullptr;  // of its sequence; room for this token is reserved
+};
+
+class Forward {
+ public:
+  static Result<Forward> make(const ModelConfig& config, const ModelWeights& weights,
+                              const KvCache& cache, std::int64_t max_tokens);
+
+  static std::int64_t scratch_bytes(const ModelConfig& config, std::int64_t max_tokens);
+
+  // Runs `tokens` (at most max_tokens) through the layers, writes their keys and values, and fills
+  // logits[i * V …] for the token logit_tokens[i].
+  void run(ThreadTeam& team, std::span<const StepToken> tokens,
+           std::span<const std::int64_t> logit_tokens, float* logits);
+
+ private:
+  struct Output;
+
+  void step(ThreadTeam& team, std::int64_t n);
+  void layer(ThreadTeam& team, std::int64_t index, std::int64_t n);
+  void embed(std::int64_t token);
+  void finish_qkv(std::int64_t layer, std::int64_t token);
+  void attend(std::int64_t layer, std::int64_t token, std::int64_t kv_head);
+  void add_to_residual(const Linear& linear, std::int64_t token);
+  void norm(const float* gain, std::int64_t from_token, std::int64_t column, bool quantized);
+  void quantize_rows(const float* rows, std::int64_t width, std::int64_t column);
+  // out rows = the linears applied to the current input columns; every linear has its own place.
+  void products(ThreadTeam& team, std::span<const Output> outputs, std::int64_t n);
+
+  kernels::QuantizedColumns quantized(std::int64_t width) const;
+
+  const ModelConfig* config_ = nullptr;
+  const ModelWeights* weights_ = nullptr;
+  const KvCache* cache_ = nullptr;
+  const kernels::KernelTable* kernels_ = nullptr;
+  std::int64_t max_tokens_ = 0;
+  std::int64_t qkv_width_ = 0;    // (H + 2 G) d
+  std::int64_t input_width_ = 0;  // widest input of a linear
+
+  Block storage_;
+  float* residual_ = nullptr;   // (T, D)
+  float* input_ = nullptr;      // (T, input_width_): what the next linears read
+  float* qkv_ = nullptr;        // (T, (H + 2 G) d)
+  float* gate_up_ = nullptr;    // (T, 2 F)
+  float* projected_ = nullptr;  // (T, D)
+  float* cosines_ = nullptr;    // (T, rope_dim / 2)
+  float* sines_ = nullptr;      // (T, rope_dim / 2)
+  std::int8_t* q_values_ = nullptr;
+  float* q_scales_ = nullptr;
+  float* q_sums_ = nullptr;
+  float* q_sums16_ = nullptr;
+
+  std::span<const StepToken> tokens_;
+  std::span<const std::int64_t> logit_tokens_;
+  float* logits_ = nullptr;
+};
+
+}  // namespace r1eval::cpu

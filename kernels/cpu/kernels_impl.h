@@ -1,0 +1,778 @@
+// The inner loops themselves, written once over 16-lane vectors and compiled once per instruction
+// set.
+//
+// The problem  Decoding a batch of N sequences multiplies every weight of the model with N columns
+// of
+//   activations. A library that takes the columns a few at a time reads the weights again for each
+//   group, decodes them again, and at N = 8 spends its time on that. What can be saved: the weights
+//   should come from memory once per step, be unpacked once per group of columns, and everything in
+//   between should stay in registers.
+// The idea  Weights lie in tiles of 16 rows (kernels/weights.h), so that a 64-byte load is 4
+// columns
+//   of 16 rows, one operand of the byte dot product; the other operand is 4 activation bytes of one
+//   column, broadcast. A register tile is R row tiles by C columns: R loads and C broadcasts feed
+//   R * C dot products. Per 32 columns the integer sums, exact, become floats:
+//     sum over k of w x  =  scale_w scale_x (sum of q_w q_x)  +  offset_w (scale_x sum of q_x)
+//   The second term repairs the offset of the unsigned weights; its bracket is computed once per
+//   column when the activations are quantised, so that no sign handling is in the loop.
+// Bits  The chain of float operations of one output value is: for each block of 32 columns, in
+// order,
+//   one fused multiply-add for each term. R and C do not enter it, so any batch, any cut and any
+//   thread count give the same bits. Nothing here is left to the compiler's contraction: the file
+//   is compiled with -ffp-contract=off and fused operations are asked for by name (v_fma).
+// Attention  For one token the positions are cut into spans of 256 at fixed places. In a span:
+// scores,
+//   their maximum, exponentials, their sum, the weighted sum of the values, all in ascending order
+//   of position; spans are merged in ascending order by the usual rescaling. A token therefore sees
+//   the same chain whether it was prefilled or decoded, in whatever chunk. Query heads that share a
+//   key/value head are columns of one small product, so that keys and values are converted once.
+// Measured  docs/engine.md.
+//
+// This file is included by kernels_scalar.cc, kernels_avx2.cc and kernels_avx512.cc after their
+// simd_*.h. It must not call library templates or inline functions of other headers that the
+// compiler might emit out of line: such a copy could be linked into code for a lesser processor.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/kernels.h"
+
+#if defined(__clang__)
+#define R1_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define R1_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+namespace r1eval::kernels {
+namespace {
+
+// ---- Quantised matrix product ------------------------------------------------------------------
+
+template <PackedForm kForm, bool kHalfScales, bool kOffsets>
+struct QuantizedForm {
+  static constexpr bool kNibbles = kForm == PackedForm::kNibbles;
+  static constexpr int kGroups = kForm == PackedForm::kBytes16 ? 2 : 1;  // scale groups per block
+  static constexpr int kValueBytes = kNibbles ? 256 : 512;
+  static constexpr int kScaleBytes = kHalfScales ? 32 : 64;  // of 16 rows
+  static constexpr int kBlockBytes = kValueBytes + kGroups * kScaleBytes * (kOffsets ? 2 : 1);
+
+  static Vec load_scale(const std::byte* p) {
+    if constexpr (kHalfScales) {
+      return v_load_half(reinterpret_cast<const std::uint16_t*>(p));
+    } else {
+      return v_load(reinterpret_cast<const float*>(p));
+    }
+  }
+
+  static Vec scale(const std::byte* block, int group) {
+    return load_scale(block + kValueBytes + group * kScaleBytes);
+  }
+
+  static Vec offset(const std::byte* block, int group, Vec group_scale, Vec minus_zero) {
+    if constexpr (kOffsets) {
+      return load_scale(block + kValueBytes + (kGroups + group) * kScaleBytes);
+    } else {
+      return v_mul(group_scale, minus_zero);
+    }
+  }
+};
+
+template <typename Form, int R, int C>
+inline void quantized_register_tile(const std::byte* tile, std::int64_t tile_stride,
+                                    std::int64_t n_blocks, int zero, const std::int8_t* x,
+                                    const float* x_scales, const float* x_sums,
+                                    float (*out)[kTileRows]) {
+  const std::int64_t x_stride = n_blocks * 32;
+  const std::int64_t sums_stride = n_blocks * Form::kGroups;
+  const Vec minus_zero = v_set(static_cast<float>(-zero));
+  Vec total[R][C];
+  R1_UNROLL
+  for (int r = 0; r < R; ++r) {
+    R1_UNROLL
+    for (int c = 0; c < C; ++c) {
+      total[r][c] = v_set(0.0F);
+    }
+  }
+  for (std::int64_t b = 0; b < n_blocks; ++b) {
+    const std::byte* block = tile + b * Form::kBlockBytes;
+    const std::int8_t* xb = x + b * 32;
+    R1_UNROLL
+    for (int group = 0; group < Form::kGroups; ++group) {
+      Sums sum[R][C];
+      R1_UNROLL
+      for (int r = 0; r < R; ++r) {
+        R1_UNROLL
+        for (int c = 0; c < C; ++c) {
+          sum[r][c] = s_zero();
+        }
+      }
+      if constexpr (Form::kNibbles) {
+        R1_UNROLL
+        for (int v = 0; v < 4; ++v) {
+          Bytes low[R];
+          Bytes high[R];
+          R1_UNROLL
+          for (int r = 0; r < R; ++r) {
+            const Bytes both = b_load(block + r * tile_stride + v * 64);
+            low[r] = b_low_nibbles(both);
+            high[r] = b_high_nibbles(both);
+          }
+          R1_UNROLL
+          for (int c = 0; c < C; ++c) {
+            const Four first = f_load(xb + c * x_stride + v * 4);
+            R1_UNROLL
+            for (int r = 0; r < R; ++r) {
+              sum[r][c] = s_dot_nibbles(sum[r][c], low[r], first);
+            }
+            const Four second = f_load(xb + c * x_stride + 16 + v * 4);
+            R1_UNROLL
+            for (int r = 0; r < R; ++r) {
+              sum[r][c] = s_dot_nibbles(sum[r][c], high[r], second);
+            }
+          }
+        }
+      } else {
+        constexpr int kVectors = 8 / Form::kGroups;
+        R1_UNROLL
+        for (int i = 0; i < kVectors; ++i) {
+          const int v = group * kVectors + i;
+          Bytes weights[R];
+          R1_UNROLL
+          for (int r = 0; r < R; ++r) {
+            weights[r] = b_load(block + r * tile_stride + v * 64);
+          }
+          R1_UNROLL
+          for (int c = 0; c < C; ++c) {
+            const Four four = f_load(xb + c * x_stride + v * 4);
+            R1_UNROLL
+            for (int r = 0; r < R; ++r) {
+              sum[r][c] = s_dot(sum[r][c], weights[r], four);
+            }
+          }
+        }
+      }
+      R1_UNROLL
+      for (int r = 0; r < R; ++r) {
+        const std::byte* row_block = block + r * tile_stride;
+        const Vec scale = Form::scale(row_block, group);
+        const Vec offset = Form::offset(row_block, group, scale, minus_zero);
+        R1_UNROLL
+        for (int c = 0; c < C; ++c) {
+          const Vec scaled = v_mul(s_to_float(sum[r][c]), v_set(x_scales[c * n_blocks + b]));
+          total[r][c] = v_fma(scaled, scale, total[r][c]);
+          total[r][c] = v_fma(offset, v_set(x_sums[c * sums_stride + b * Form::kGroups + group]),
+                              total[r][c]);
+        }
+      }
+    }
+  }
+  R1_UNROLL
+  for (int r = 0; r < R; ++r) {
+    R1_UNROLL
+    for (int c = 0; c < C; ++c) {
+      v_store(out[r * C + c], total[r][c]);
+    }
+  }
+}
+
+// Rows of a tile that exist: all but in a matrix's last tile.
+inline std::int64_t rows_in_tile(const PackedMatrix& weights, std::int64_t tile) {
+  const std::int64_t left = weights.rows - tile * kTileRows;
+  return left < kTileRows ? left : kTileRows;
+}
+
+inline void store_rows(const float* from, std::int64_t n, float* to) {
+  if (n == kTileRows) {
+    v_store(to, v_load(from));
+    return;
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    to[i] = from[i];
+  }
+}
+
+template <typename Form, int R, int C>
+inline void quantized_columns(const PackedMatrix& weights, std::int64_t tile,
+                              const QuantizedColumns& x, std::int64_t column, float* out,
+                              std::int64_t out_stride) {
+  const std::int64_t n_blocks = x.columns / 32;
+  const float* sums = Form::kGroups == 2 ? x.scaled_sums16 : x.scaled_sums;
+  alignas(64) float result[R * C][kTileRows];
+  quantized_register_tile<Form, R, C>(weights.data + tile * weights.tile_stride,
+                                      weights.tile_stride, n_blocks, weights.layout.zero,
+                                      x.values + column * x.columns, x.scales + column * n_blocks,
+                                      sums + column * n_blocks * Form::kGroups, result);
+  for (int r = 0; r < R; ++r) {
+    const std::int64_t n_rows = rows_in_tile(weights, tile + r);
+    for (int c = 0; c < C; ++c) {
+      store_rows(result[r * C + c], n_rows,
+                 out + (column + c) * out_stride + (tile + r) * kTileRows);
+    }
+  }
+}
+
+// C columns starting at `column` for all tiles of the range, R at a time.
+template <typename Form, int C>
+inline void quantized_column_group(const PackedMatrix& weights, std::int64_t tile_begin,
+                                   std::int64_t tile_end, const QuantizedColumns& x,
+                                   std::int64_t column, float* out, std::int64_t out_stride) {
+  constexpr int kR = row_tiles(C);
+  std::int64_t tile = tile_begin;
+  for (; tile + kR <= tile_end; tile += kR) {
+    quantized_columns<Form, kR, C>(weights, tile, x, column, out, out_stride);
+  }
+  for (; tile < tile_end; ++tile) {
+    quantized_columns<Form, 1, C>(weights, tile, x, column, out, out_stride);
+  }
+}
+
+template <typename Form, int C>
+inline void quantized_rest(const PackedMatrix& weights, std::int64_t tile_begin,
+                           std::int64_t tile_end, const QuantizedColumns& x, std::int64_t column,
+                           std::int64_t n, float* out, std::int64_t out_stride) {
+  if (n == C) {
+    quantized_column_group<Form, C>(weights, tile_begin, tile_end, x, column, out, out_stride);
+  } else if constexpr (C > 1) {
+    quantized_rest<Form, C - 1>(weights, tile_begin, tile_end, x, column, n, out, out_stride);
+  }
+}
+
+template <typename Form>
+void quantized_all(const PackedMatrix& weights, std::int64_t tile_begin, std::int64_t tile_end,
+                   const QuantizedColumns& x, std::int64_t n, float* out, std::int64_t out_stride) {
+  // Four tiles at a time stay in the first-level cache while all columns pass.
+  for (std::int64_t tile = tile_begin; tile < tile_end; tile += 4) {
+    const std::int64_t end = tile + 4 < tile_end ? tile + 4 : tile_end;
+    std::int64_t column = 0;
+    for (; column + kMaxColumns <= n; column += kMaxColumns) {
+      quantized_column_group<Form, kMaxColumns>(weights, tile, end, x, column, out, out_stride);
+    }
+    if (column < n) {
+      quantized_rest<Form, kMaxColumns - 1>(weights, tile, end, x, column, n - column, out,
+                                            out_stride);
+    }
+  }
+}
+
+void matmul_quantized(const PackedMatrix& weights, std::int64_t tile_begin, std::int64_t tile_end,
+                      const QuantizedColumns& x, std::int64_t n, float* out,
+                      std::int64_t out_stride) {
+  const PackedLayout& layout = weights.layout;
+  const auto run = [&](auto form) {
+    quantized_all<decltype(form)>(weights, tile_begin, tile_end, x, n, out, out_stride);
+  };
+  if (layout.form == PackedForm::kNibbles) {
+    if (layout.scale_is_f16) {
+      layout.has_offset ? run(QuantizedForm<PackedForm::kNibbles, true, true>())
+                        : run(QuantizedForm<PackedForm::kNibbles, true, false>());
+    } else {
+      run(QuantizedForm<PackedForm::kNibbles, false, true>());
+    }
+  } else if (layout.form == PackedForm::kBytes) {
+    if (layout.scale_is_f16) {
+      layout.has_offset ? run(QuantizedForm<PackedForm::kBytes, true, true>())
+                        : run(QuantizedForm<PackedForm::kBytes, true, false>());
+    } else {
+      run(QuantizedForm<PackedForm::kBytes, false, true>());
+    }
+  } else {
+    run(QuantizedForm<PackedForm::kBytes16, false, false>());
+  }
+}
+
+// ---- Float matrix product ----------------------------------------------------------------------
+
+template <PackedForm kForm>
+inline Vec load_weights(const std::byte* p) {
+  if constexpr (kForm == PackedForm::kF32) {
+    return v_load(reinterpret_cast<const float*>(p));
+  } else if constexpr (kForm == PackedForm::kF16) {
+    return v_load_half(reinterpret_cast<const std::uint16_t*>(p));
+  } else {
+    return v_load_bfloat(reinterpret_cast<const std::uint16_t*>(p));
+  }
+}
+
+template <PackedForm kForm, int R, int C>
+inline void float_columns(const PackedMatrix& weights, std::int64_t tile, const float* x,
+                          std::int64_t x_stride, std::int64_t column, float* out,
+                          std::int64_t out_stride) {
+  constexpr std::int64_t kStep = kTileRows * (kForm == PackedForm::kF32 ? 4 : 2);
+  const std::byte* w = weights.data + tile * weights.tile_stride;
+  const float* xc = x + column * x_stride;
+  Vec total[R][C];
+  R1_UNROLL
+  for (int r = 0; r < R; ++r) {
+    R1_UNROLL
+    for (int c = 0; c < C; ++c) {
+      total[r][c] = v_set(0.0F);
+    }
+  }
+  for (std::int64_t k = 0; k < weights.columns; ++k) {
+    Vec weight[R];
+    R1_UNROLL
+    for (int r = 0; r < R; ++r) {
+      weight[r] = load_weights<kForm>(w + r * weights.tile_stride + k * kStep);
+    }
+    R1_UNROLL
+    for (int c = 0; c < C; ++c) {
+      const Vec xk = v_set(xc[c * x_stride + k]);
+      R1_UNROLL
+      for (int r = 0; r < R; ++r) {
+        total[r][c] = v_fma(weight[r], xk, total[r][c]);
+      }
+    }
+  }
+  alignas(64) float result[kTileRows];
+  R1_UNROLL
+  for (int r = 0; r < R; ++r) {
+    R1_UNROLL
+    for (int c = 0; c < C; ++c) {
+      v_store(result, total[r][c]);
+      store_rows(result, rows_in_tile(weights, tile + r),
+                 out + (column + c) * out_stride + (tile + r) * kTileRows);
+    }
+  }
+}
+
+template <PackedForm kForm, int C>
+inline void float_column_group(const PackedMatrix& weights, std::int64_t tile_begin,
+                               std::int64_t tile_end, const float* x, std::int64_t x_stride,
+                               std::int64_t column, float* out, std::int64_t out_stride) {
+  constexpr int kR = row_tiles(C);
+  std::int64_t tile = tile_begin;
+  for (; tile + kR <= tile_end; tile += kR) {
+    float_columns<kForm, kR, C>(weights, tile, x, x_stride, column, out, out_stride);
+  }
+  for (; tile < tile_end; ++tile) {
+    float_columns<kForm, 1, C>(weights, tile, x, x_stride, column, out, out_stride);
+  }
+}
+
+template <PackedForm kForm, int C>
+inline void float_rest(const PackedMatrix& weights, std::int64_t tile_begin, std::int64_t tile_end,
+                       const float* x, std::int64_t x_stride, std::int64_t column, std::int64_t n,
+                       float* out, std::int64_t out_stride) {
+  if (n == C) {
+    float_column_group<kForm, C>(weights, tile_begin, tile_end, x, x_stride, column, out,
+                                 out_stride);
+  } else if constexpr (C > 1) {
+    float_rest<kForm, C - 1>(weights, tile_begin, tile_end, x, x_stride, column, n, out,
+                             out_stride);
+  }
+}
+
+template <PackedForm kForm>
+void float_all(const PackedMatrix& weights, std::int64_t tile_begin, std::int64_t tile_end,
+               const float* x, std::int64_t x_stride, std::int64_t n, float* out,
+               std::int64_t out_stride) {
+  for (std::int64_t tile = tile_begin; tile < tile_end; tile += 4) {
+    const std::int64_t end = tile + 4 < tile_end ? tile + 4 : tile_end;
+    std::int64_t column = 0;
+    for (; column + kMaxColumns <= n; column += kMaxColumns) {
+      float_column_group<kForm, kMaxColumns>(weights, tile, end, x, x_stride, column, out,
+                                             out_stride);
+    }
+    if (column < n) {
+      float_rest<kForm, kMaxColumns - 1>(weights, tile, end, x, x_stride, column, n - column, out,
+                                         out_stride);
+    }
+  }
+}
+
+void matmul_float(const PackedMatrix& weights, std::int64_t tile_begin, std::int64_t tile_end,
+                  const float* x, std::int64_t x_stride, std::int64_t n, float* out,
+                  std::int64_t out_stride) {
+  switch (weights.layout.form) {
+    case PackedForm::kF32:
+      return float_all<PackedForm::kF32>(weights, tile_begin, tile_end, x, x_stride, n, out,
+                                         out_stride);
+    case PackedForm::kF16:
+      return float_all<PackedForm::kF16>(weights, tile_begin, tile_end, x, x_stride, n, out,
+                                         out_stride);
+    default:
+      return float_all<PackedForm::kBF16>(weights, tile_begin, tile_end, x, x_stride, n, out,
+                                          out_stride);
+  }
+}
+
+// ---- Element-wise ------------------------------------------------------------------------------
+
+// The lanes' sum and maximum in one fixed order.
+inline float lanes_sum(Vec a) {
+  alignas(64) float v[16];
+  v_store(v, a);
+  for (int width = 8; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) {
+      v[i] += v[i + width];
+    }
+  }
+  return v[0];
+}
+
+inline float lanes_max(Vec a) {
+  alignas(64) float v[16];
+  v_store(v, a);
+  float most = v[0];
+  for (int i = 1; i < 16; ++i) {
+    most = v[i] > most ? v[i] : most;
+  }
+  return most;
+}
+
+// exp(x) for x <= 88: 2^n times a polynomial on [-ln2/2, ln2/2], relative error below 2e-7. Below
+// -87 the result is held at exp(-87), 1.6e-38, which adds nothing to a sum that contains exp(0).
+inline Vec v_exp(Vec x) {
+  x = v_min(v_max(x, v_set(-87.0F)), v_set(88.0F));
+  const Vec n = v_round(v_mul(x, v_set(1.44269504F)));
+  Vec r = v_fma(n, v_set(-0.693359375F), x);  // ln 2 in two parts, so that n * ln 2 is exact enough
+  r = v_fma(n, v_set(2.12194440e-4F), r);
+  Vec p = v_set(1.0F / 5040.0F);
+  p = v_fma(p, r, v_set(1.0F / 720.0F));
+  p = v_fma(p, r, v_set(1.0F / 120.0F));
+  p = v_fma(p, r, v_set(1.0F / 24.0F));
+  p = v_fma(p, r, v_set(1.0F / 6.0F));
+  p = v_fma(p, r, v_set(0.5F));
+  p = v_fma(p, r, v_set(1.0F));
+  p = v_fma(p, r, v_set(1.0F));
+  return v_scale(p, n);
+}
+
+// The same number as a lane of v_exp gives.
+inline float exp_one(float x) {
+  alignas(64) float v[16];
+  v_store(v, v_exp(v_set(x)));
+  return v[0];
+}
+
+void quantize(const float* x, const QuantizedColumns& q, std::int64_t column) {
+  const std::int64_t n_blocks = q.columns / 32;
+  std::int8_t* values = q.values + column * q.columns;
+  float* scales = q.scales + column * n_blocks;
+  float* sums = q.scaled_sums + column * n_blocks;
+  float* sums16 = q.scaled_sums16 + column * n_blocks * 2;
+  for (std::int64_t b = 0; b < n_blocks; ++b) {
+    const Vec low = v_load(x + b * 32);
+    const Vec high = v_load(x + b * 32 + 16);
+    const float most = lanes_max(v_max(v_abs(low), v_abs(high)));
+    const float scale = most / 127.0F;
+    const Vec inverse = v_set(most > 0.0F ? 127.0F / most : 0.0F);
+    const Vec limit = v_set(127.0F);
+    const Vec q_low = v_min(v_round(v_mul(low, inverse)), limit);
+    const Vec q_high = v_min(v_round(v_mul(high, inverse)), limit);
+    v_store_bytes(values + b * 32, q_low);
+    v_store_bytes(values + b * 32 + 16, q_high);
+    // Sums of whole numbers below 2^24 are exact in any order.
+    const float sum_low = lanes_sum(q_low);
+    const float sum_high = lanes_sum(q_high);
+    scales[b] = scale;
+    sums[b] = scale * (sum_low + sum_high);
+    sums16[2 * b] = scale * sum_low;
+    sums16[2 * b + 1] = scale * sum_high;
+  }
+}
+
+void rms_norm(const float* x, const float* gain, float eps, std::int64_t n, float* out) {
+  Vec squares = v_set(0.0F);
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const Vec a = v_load(x + i);
+    squares = v_fma(a, a, squares);
+  }
+  float sum = lanes_sum(squares);
+  for (; i < n; ++i) {
+    sum += x[i] * x[i];
+  }
+  const float factor = 1.0F / __builtin_sqrtf(sum / static_cast<float>(n) + eps);
+  const Vec wide = v_set(factor);
+  for (i = 0; i + 16 <= n; i += 16) {
+    v_store(out + i, v_mul(v_mul(v_load(x + i), wide), v_load(gain + i)));
+  }
+  for (; i < n; ++i) {
+    out[i] = x[i] * factor * gain[i];
+  }
+}
+
+void silu_product(const float* gate, const float* up, std::int64_t n, float* out) {
+  const Vec one = v_set(1.0F);
+  const auto product = [&](Vec g, Vec u) {
+    const Vec e = v_exp(v_sub(v_set(0.0F), g));
+    return v_mul(v_div(g, v_add(one, e)), u);
+  };
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    v_store(out + i, product(v_load(gate + i), v_load(up + i)));
+  }
+  if (i < n) {
+    alignas(64) float g[16] = {};
+    alignas(64) float u[16] = {};
+    for (std::int64_t j = i; j < n; ++j) {
+      g[j - i] = gate[j];
+      u[j - i] = up[j];
+    }
+    v_store(g, product(v_load(g), v_load(u)));
+    for (std::int64_t j = i; j < n; ++j) {
+      out[j] = g[j - i];
+    }
+  }
+}
+
+void add(const float* x, std::int64_t n, float* y) {
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    v_store(y + i, v_add(v_load(y + i), v_load(x + i)));
+  }
+  for (; i < n; ++i) {
+    y[i] += x[i];
+  }
+}
+
+void rotate_halves(float* x, const float* cosines, const float* sines, std::int64_t n) {
+  const std::int64_t half = n / 2;
+  std::int64_t i = 0;
+  for (; i + 16 <= half; i += 16) {
+    const Vec a = v_load(x + i);
+    const Vec b = v_load(x + half + i);
+    const Vec c = v_load(cosines + i);
+    const Vec s = v_load(sines + i);
+    v_store(x + i, v_sub(v_mul(a, c), v_mul(b, s)));
+    v_store(x + half + i, v_add(v_mul(b, c), v_mul(a, s)));
+  }
+  for (; i < half; ++i) {
+    const float a = x[i];
+    const float b = x[half + i];
+    x[i] = a * cosines[i] - b * sines[i];
+    x[half + i] = b * cosines[i] + a * sines[i];
+  }
+}
+
+void to_half(const float* x, std::int64_t n, std::uint16_t* out) {
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    v_store_half(out + i, v_load(x + i));
+  }
+  if (i < n) {
+    alignas(64) float v[16] = {};
+    std::uint16_t h[16];
+    for (std::int64_t j = i; j < n; ++j) {
+      v[j - i] = x[j];
+    }
+    v_store_half(h, v_load(v));
+    for (std::int64_t j = i; j < n; ++j) {
+      out[j] = h[j - i];
+    }
+  }
+}
+
+// ---- Attention ---------------------------------------------------------------------------------
+
+constexpr float kMinusInfinity = -__builtin_inff();
+
+struct Float32Cache {
+  using Stored = float;
+
+  static Vec load(const float* p) { return v_load(p); }
+};
+
+struct Float16Cache {
+  using Stored = std::uint16_t;
+
+  static Vec load(const std::uint16_t* p) { return v_load_half(p); }
+};
+
+// Scores of C queries against one page: out[c][position] = scale * q . k.
+template <typename Cache, int C>
+inline void page_scores(const typename Cache::Stored* keys, const float* queries,
+                        std::int64_t query_stride, std::int64_t head_dim, Vec scale,
+                        float (*out)[kSpanTokens], std::int64_t at) {
+  Vec first[C];
+  Vec second[C];
+  R1_UNROLL
+  for (int c = 0; c < C; ++c) {
+    first[c] = second[c] = v_set(0.0F);
+  }
+  for (std::int64_t d = 0; d < head_dim; ++d) {
+    const Vec a = Cache::load(keys + d * kPageTokens);
+    const Vec b = Cache::load(keys + d * kPageTokens + 16);
+    R1_UNROLL
+    for (int c = 0; c < C; ++c) {
+      const Vec q = v_set(queries[c * query_stride + d]);
+      first[c] = v_fma(a, q, first[c]);
+      second[c] = v_fma(b, q, second[c]);
+    }
+  }
+  R1_UNROLL
+  for (int c = 0; c < C; ++c) {
+    v_store(out[c] + at, v_mul(first[c], scale));
+    v_store(out[c] + at + 16, v_mul(second[c], scale));
+  }
+}
+
+// Adds to D vectors of C outputs the weighted values of `n` positions of one page.
+template <typename Cache, int C, int D>
+inline void page_values(const typename Cache::Stored* values, std::int64_t value_dim,
+                        float (*weights)[kSpanTokens], std::int64_t at, std::int64_t n,
+                        float (*out)[kMaxHeadDim], std::int64_t dim) {
+  Vec total[C][D];
+  R1_UNROLL
+  for (int c = 0; c < C; ++c) {
+    R1_UNROLL
+    for (int d = 0; d < D; ++d) {
+      total[c][d] = v_load(out[c] + dim + d * 16);
+    }
+  }
+  for (std::int64_t t = 0; t < n; ++t) {
+    Vec value[D];
+    R1_UNROLL
+    for (int d = 0; d < D; ++d) {
+      value[d] = Cache::load(values + t * value_dim + dim + d * 16);
+    }
+    R1_UNROLL
+    for (int c = 0; c < C; ++c) {
+      const Vec p = v_set(weights[c][at + t]);
+      R1_UNROLL
+      for (int d = 0; d < D; ++d) {
+        total[c][d] = v_fma(value[d], p, total[c][d]);
+      }
+    }
+  }
+  R1_UNROLL
+  for (int c = 0; c < C; ++c) {
+    R1_UNROLL
+    for (int d = 0; d < D; ++d) {
+      v_store(out[c] + dim + d * 16, total[c][d]);
+    }
+  }
+}
+
+template <typename Cache, int C>
+void attend_queries(const AttentionTask& task, std::int64_t first_query) {
+  using Stored = typename Cache::Stored;
+  alignas(64) float scores[C][kSpanTokens];
+  alignas(64) float span_out[C][kMaxHeadDim];
+  alignas(64) float out[C][kMaxHeadDim];
+  float maximum[C] = {};
+  float denominator[C] = {};
+  const float* queries = task.queries + first_query * task.query_stride;
+  const Vec scale = v_set(task.scale);
+  const auto* keys = static_cast<const Stored*>(task.keys);
+  const auto* values = static_cast<const Stored*>(task.values);
+  for (std::int64_t begin = 0; begin < task.n_positions; begin += kSpanTokens) {
+    const std::int64_t left = task.n_positions - begin;
+    const std::int64_t n = left < kSpanTokens ? left : kSpanTokens;
+    const std::int64_t n_pages = (n + kPageTokens - 1) / kPageTokens;
+    const std::int32_t* pages = task.pages + begin / kPageTokens;
+    for (std::int64_t page = 0; page < n_pages; ++page) {
+      page_scores<Cache, C>(keys + pages[page] * task.key_page_stride, queries, task.query_stride,
+                            task.head_dim, scale, scores, page * kPageTokens);
+    }
+    float span_maximum[C];
+    float span_denominator[C];
+    for (int c = 0; c < C; ++c) {
+      // Positions past the token hold whatever the page held: they become weights of about zero.
+      for (std::int64_t t = n; t < n_pages * kPageTokens; ++t) {
+        scores[c][t] = kMinusInfinity;
+      }
+      Vec most = v_load(scores[c]);
+      for (std::int64_t t = 16; t < n_pages * kPageTokens; t += 16) {
+        most = v_max(v_load(scores[c] + t), most);
+      }
+      span_maximum[c] = lanes_max(most);
+      const Vec minus = v_set(span_maximum[c]);
+      Vec sum = v_set(0.0F);
+      for (std::int64_t t = 0; t < n_pages * kPageTokens; t += 16) {
+        const Vec p = v_exp(v_sub(v_load(scores[c] + t), minus));
+        v_store(scores[c] + t, p);
+        sum = v_add(sum, p);
+      }
+      span_denominator[c] = lanes_sum(sum);
+      for (std::int64_t d = 0; d < task.value_dim; d += 16) {
+        v_store(span_out[c] + d, v_set(0.0F));
+      }
+    }
+    for (std::int64_t page = 0; page < n_pages; ++page) {
+      const Stored* page_start = values + pages[page] * task.value_page_stride;
+      const std::int64_t rest = n - page * kPageTokens;
+      const std::int64_t n_here = rest < kPageTokens ? rest : kPageTokens;
+      std::int64_t dim = 0;
+      for (; dim + 64 <= task.value_dim; dim += 64) {
+        page_values<Cache, C, 4>(page_start, task.value_dim, scores, page * kPageTokens, n_here,
+                                 span_out, dim);
+      }
+      for (; dim < task.value_dim; dim += 16) {
+        page_values<Cache, C, 1>(page_start, task.value_dim, scores, page * kPageTokens, n_here,
+                                 span_out, dim);
+      }
+    }
+    for (int c = 0; c < C; ++c) {
+      if (begin == 0) {
+        maximum[c] = span_maximum[c];
+        denominator[c] = span_denominator[c];
+        for (std::int64_t d = 0; d < task.value_dim; d += 16) {
+          v_store(out[c] + d, v_load(span_out[c] + d));
+        }
+        continue;
+      }
+      const float merged = maximum[c] > span_maximum[c] ? maximum[c] : span_maximum[c];
+      const float before = exp_one(maximum[c] - merged);
+      const float here = exp_one(span_maximum[c] - merged);
+      denominator[c] = denominator[c] * before + span_denominator[c] * here;
+      for (std::int64_t d = 0; d < task.value_dim; d += 16) {
+        v_store(out[c] + d, v_fma(v_load(span_out[c] + d), v_set(here),
+                                  v_mul(v_load(out[c] + d), v_set(before))));
+      }
+      maximum[c] = merged;
+    }
+  }
+  for (int c = 0; c < C; ++c) {
+    const Vec inverse = v_set(1.0F / denominator[c]);
+    float* to = task.out + (first_query + c) * task.out_stride;
+    for (std::int64_t d = 0; d < task.value_dim; d += 16) {
+      const Vec result = v_mul(v_load(out[c] + d), inverse);
+      if (d + 16 <= task.head_dim) {
+        v_store(to + d, result);
+      } else {
+        alignas(64) float part[16];
+        v_store(part, result);
+        for (std::int64_t i = d; i < task.head_dim; ++i) {
+          to[i] = part[i - d];
+        }
+      }
+    }
+  }
+}
+
+template <typename Cache>
+void attend_in(const AttentionTask& task) {
+  std::int64_t query = 0;
+  for (; query + 4 <= task.n_queries; query += 4) {
+    attend_queries<Cache, 4>(task, query);
+  }
+  switch (task.n_queries - query) {
+    case 3:
+      return attend_queries<Cache, 3>(task, query);
+    case 2:
+      return attend_queries<Cache, 2>(task, query);
+    case 1:
+      return attend_queries<Cache, 1>(task, query);
+    default:
+      return;
+  }
+}
+
+void attend(const AttentionTask& task) {
+  if (task.cache_is_f16) {
+    attend_in<Float16Cache>(task);
+  } else {
+    attend_in<Float32Cache>(task);
+  }
+}
+
+constexpr KernelTable kTable = {
+    kIsaName, matmul_quantized, matmul_float, quantize, rms_norm, silu_product,
+    add,      rotate_halves,    attend,       to_half,
+};
+
+}  // namespace
+}  // namespace r1eval::kernels

@@ -1,0 +1,183 @@
+// Sixteen lanes in two AVX2 registers: the vocabulary in which kernels_impl.h is written.
+//
+// Without VNNI the product of unsigned and signed bytes is built from 16-bit products. vpmaddubsw
+// adds two of them with saturation at 32767, which weights of 8 bits can exceed (255 * 127 * 2), so
+// those are split into even and odd bytes and multiplied as 16-bit numbers, exactly. Nibbles cannot
+// exceed it (15 * 127 * 2) and take the shorter way.
+// Only included by kernels_avx2.cc; everything is local to that file.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace r1eval::kernels {
+namespace {
+
+struct Vec {
+  __m256 a;
+  __m256 b;
+};
+
+struct Sums {
+  __m256i a;
+  __m256i b;
+};
+
+struct Bytes {
+  __m256i a;
+  __m256i b;
+};
+
+using Four = __m256i;
+
+constexpr const char* kIsaName = "avx2";
+constexpr int kMaxColumns = 3;
+
+constexpr int row_tiles(int columns) {
+  return columns == 1 ? 2 : 1;
+}
+
+inline Vec v_load(const float* p) {
+  return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
+
+inline void v_store(float* p, Vec x) {
+  _mm256_storeu_ps(p, x.a);
+  _mm256_storeu_ps(p + 8, x.b);
+}
+
+inline Vec v_set(float x) {
+  return {_mm256_set1_ps(x), _mm256_set1_ps(x)};
+}
+
+inline Vec v_add(Vec x, Vec y) {
+  return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)};
+}
+
+inline Vec v_sub(Vec x, Vec y) {
+  return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)};
+}
+
+inline Vec v_mul(Vec x, Vec y) {
+  return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)};
+}
+
+inline Vec v_div(Vec x, Vec y) {
+  return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)};
+}
+
+inline Vec v_max(Vec x, Vec y) {
+  return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)};
+}
+
+inline Vec v_min(Vec x, Vec y) {
+  return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)};
+}
+
+inline Vec v_abs(Vec x) {
+  const __m256 mask = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
+  return {_mm256_and_ps(x.a, mask), _mm256_and_ps(x.b, mask)};
+}
+
+// x * y + z, rounded once.
+inline Vec v_fma(Vec x, Vec y, Vec z) {
+  return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)};
+}
+
+inline Vec v_round(Vec x) {
+  return {_mm256_round_ps(x.a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC),
+          _mm256_round_ps(x.b, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+
+inline __m256 scale_half(__m256 x, __m256 n) {
+  const __m256i power =
+      _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+  return _mm256_mul_ps(x, _mm256_castsi256_ps(power));
+}
+
+// x * 2^n for whole n in [-126, 127].
+inline Vec v_scale(Vec x, Vec n) {
+  return {scale_half(x.a, n.a), scale_half(x.b, n.b)};
+}
+
+inline Vec v_load_half(const std::uint16_t* p) {
+  return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
+          _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8)))};
+}
+
+inline void v_store_half(std::uint16_t* p, Vec x) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(x.a, _MM_FROUND_TO_NEAREST_INT));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 8),
+                   _mm256_cvtps_ph(x.b, _MM_FROUND_TO_NEAREST_INT));
+}
+
+inline __m256 load_bfloat_half(const std::uint16_t* p) {
+  const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+}
+
+inline Vec v_load_bfloat(const std::uint16_t* p) {
+  return {load_bfloat_half(p), load_bfloat_half(p + 8)};
+}
+
+// 16 whole numbers within [-127, 127].
+inline void v_store_bytes(std::int8_t* p, Vec x) {
+  const __m256i a = _mm256_cvtps_epi32(x.a);
+  const __m256i b = _mm256_cvtps_epi32(x.b);
+  const __m128i a16 = _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+  const __m128i b16 = _mm_packs_epi32(_mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(a16, b16));
+}
+
+inline Sums s_zero() {
+  return {_mm256_setzero_si256(), _mm256_setzero_si256()};
+}
+
+inline Vec s_to_float(Sums x) {
+  return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)};
+}
+
+inline Bytes b_load(const void* p) {
+  const __m256i* from = static_cast<const __m256i*>(p);
+  return {_mm256_loadu_si256(from), _mm256_loadu_si256(from + 1)};
+}
+
+inline Bytes b_low_nibbles(Bytes x) {
+  const __m256i mask = _mm256_set1_epi8(15);
+  return {_mm256_and_si256(x.a, mask), _mm256_and_si256(x.b, mask)};
+}
+
+inline Bytes b_high_nibbles(Bytes x) {
+  const __m256i mask = _mm256_set1_epi8(15);
+  return {_mm256_and_si256(_mm256_srli_epi16(x.a, 4), mask),
+          _mm256_and_si256(_mm256_srli_epi16(x.b, 4), mask)};
+}
+
+inline Four f_load(const std::int8_t* p) {
+  return _mm256_set1_epi32(*reinterpret_cast<const std::int32_t*>(p));
+}
+
+inline __m256i dot_half(__m256i sum, __m256i weights, __m256i activations) {
+  const __m256i even = _mm256_madd_epi16(_mm256_and_si256(weights, _mm256_set1_epi16(255)),
+                                         _mm256_srai_epi16(_mm256_slli_epi16(activations, 8), 8));
+  const __m256i odd =
+      _mm256_madd_epi16(_mm256_srli_epi16(weights, 8), _mm256_srai_epi16(activations, 8));
+  return _mm256_add_epi32(sum, _mm256_add_epi32(even, odd));
+}
+
+inline Sums s_dot(Sums sum, Bytes weights, Four activations) {
+  return {dot_half(sum.a, weights.a, activations), dot_half(sum.b, weights.b, activations)};
+}
+
+// The same where the weights are at most 15.
+inline Sums s_dot_nibbles(Sums sum, Bytes weights, Four activations) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  return {_mm256_add_epi32(sum.a,
+                           _mm256_madd_epi16(_mm256_maddubs_epi16(weights.a, activations), ones)),
+          _mm256_add_epi32(sum.b,
+                           _mm256_madd_epi16(_mm256_maddubs_epi16(weights.b, activations), ones))};
+}
+
+}  // namespace
+}  // namespace r1eval::kernels

@@ -1,0 +1,135 @@
+// Sixteen lanes in one AVX-512 register: the vocabulary in which kernels_impl.h is written.
+//
+// Only included by kernels_avx512.cc; everything is local to that file, so that no function
+// compiled for this instruction set can be linked into code that runs without it.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace r1eval::kernels {
+namespace {
+
+using Vec = __m512;     // 16 floats
+using Sums = __m512i;   // 16 32-bit integers
+using Bytes = __m512i;  // 4 unsigned weights of each of 16 rows
+using Four = __m512i;   // the 4 signed activations that meet them, in every lane
+
+constexpr const char* kIsaName = "avx512";
+constexpr int kMaxColumns = 8;
+
+// Rows tiles worked on together with `columns` columns: enough independent sums to hide the latency
+// of the dot product when there are few columns, few enough to stay in 32 registers when many.
+constexpr int row_tiles(int columns) {
+  return columns == 1 ? 4 : columns <= 6 ? 2 : 1;
+}
+
+inline Vec v_load(const float* p) {
+  return _mm512_loadu_ps(p);
+}
+
+inline void v_store(float* p, Vec a) {
+  _mm512_storeu_ps(p, a);
+}
+
+inline Vec v_set(float a) {
+  return _mm512_set1_ps(a);
+}
+
+inline Vec v_add(Vec a, Vec b) {
+  return _mm512_add_ps(a, b);
+}
+
+inline Vec v_sub(Vec a, Vec b) {
+  return _mm512_sub_ps(a, b);
+}
+
+inline Vec v_mul(Vec a, Vec b) {
+  return _mm512_mul_ps(a, b);
+}
+
+inline Vec v_div(Vec a, Vec b) {
+  return _mm512_div_ps(a, b);
+}
+
+inline Vec v_max(Vec a, Vec b) {
+  return _mm512_max_ps(a, b);
+}
+
+inline Vec v_min(Vec a, Vec b) {
+  return _mm512_min_ps(a, b);
+}
+
+inline Vec v_abs(Vec a) {
+  return _mm512_abs_ps(a);
+}
+
+// a * b + c, rounded once.
+inline Vec v_fma(Vec a, Vec b, Vec c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
+
+inline Vec v_round(Vec a) {
+  return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+// a * 2^n for whole n.
+inline Vec v_scale(Vec a, Vec n) {
+  return _mm512_scalef_ps(a, n);
+}
+
+inline Vec v_load_half(const std::uint16_t* p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+
+inline void v_store_half(std::uint16_t* p, Vec a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
+inline Vec v_load_bfloat(const std::uint16_t* p) {
+  const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+}
+
+// 16 whole numbers within [-127, 127].
+inline void v_store_bytes(std::int8_t* p, Vec a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a)));
+}
+
+inline Sums s_zero() {
+  return _mm512_setzero_si512();
+}
+
+inline Vec s_to_float(Sums a) {
+  return _mm512_cvtepi32_ps(a);
+}
+
+inline Bytes b_load(const void* p) {
+  return _mm512_loadu_si512(p);
+}
+
+inline Bytes b_low_nibbles(Bytes a) {
+  return _mm512_and_si512(a, _mm512_set1_epi8(15));
+}
+
+inline Bytes b_high_nibbles(Bytes a) {
+  return _mm512_and_si512(_mm512_srli_epi16(a, 4), _mm512_set1_epi8(15));
+}
+
+inline Four f_load(const std::int8_t* p) {
+  return _mm512_set1_epi32(*reinterpret_cast<const std::int32_t*>(p));
+}
+
+inline Sums s_dot(Sums sum, Bytes weights, Four activations) {
+  return _mm512_dpbusd_epi32(sum, weights, activations);
+}
+
+// The same where the weights are at most 15.
+inline Sums s_dot_nibbles(Sums sum, Bytes weights, Four activations) {
+  return s_dot(sum, weights, activations);
+}
+
+}  // namespace
+}  // namespace r1eval::kernels

@@ -1,0 +1,175 @@
+// Sixteen lanes as plain arrays: the vocabulary in which kernels_impl.h is written, for any
+// processor.
+//
+// Only included by kernels_scalar.cc; everything is local to that file.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/weights.h"
+
+namespace r1eval::kernels {
+namespace {
+
+struct Vec {
+  float v[16];
+};
+
+struct Sums {
+  std::int32_t v[16];
+};
+
+struct Bytes {
+  std::uint8_t v[64];
+};
+
+struct Four {
+  std::int8_t v[4];
+};
+
+constexpr const char* kIsaName = "scalar";
+constexpr int kMaxColumns = 2;
+
+constexpr int row_tiles(int) {
+  return 1;
+}
+
+template <typename F>
+inline Vec v_each(F f) {
+  Vec out;
+  for (int i = 0; i < 16; ++i) {
+    out.v[i] = f(i);
+  }
+  return out;
+}
+
+inline Vec v_load(const float* p) {
+  return v_each([&](int i) { return p[i]; });
+}
+
+inline void v_store(float* p, const Vec& a) {
+  std::memcpy(p, a.v, sizeof a.v);
+}
+
+inline Vec v_set(float a) {
+  return v_each([&](int) { return a; });
+}
+
+inline Vec v_add(const Vec& a, const Vec& b) {
+  return v_each([&](int i) { return a.v[i] + b.v[i]; });
+}
+
+inline Vec v_sub(const Vec& a, const Vec& b) {
+  return v_each([&](int i) { return a.v[i] - b.v[i]; });
+}
+
+inline Vec v_mul(const Vec& a, const Vec& b) {
+  return v_each([&](int i) { return a.v[i] * b.v[i]; });
+}
+
+inline Vec v_div(const Vec& a, const Vec& b) {
+  return v_each([&](int i) { return a.v[i] / b.v[i]; });
+}
+
+inline Vec v_max(const Vec& a, const Vec& b) {
+  return v_each([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
+}
+
+inline Vec v_min(const Vec& a, const Vec& b) {
+  return v_each([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; });
+}
+
+inline Vec v_abs(const Vec& a) {
+  return v_each([&](int i) { return std::fabs(a.v[i]); });
+}
+
+// a * b + c, rounded twice: a single rounding would be a library call per lane here.
+inline Vec v_fma(const Vec& a, const Vec& b, const Vec& c) {
+  return v_each([&](int i) { return a.v[i] * b.v[i] + c.v[i]; });
+}
+
+inline Vec v_round(const Vec& a) {
+  return v_each([&](int i) { return std::nearbyint(a.v[i]); });
+}
+
+// a * 2^n for whole n in [-126, 127].
+inline Vec v_scale(const Vec& a, const Vec& n) {
+  return v_each([&](int i) {
+    const std::uint32_t bits = static_cast<std::uint32_t>(static_cast<std::int32_t>(n.v[i]) + 127)
+                               << 23;
+    float power;
+    std::memcpy(&power, &bits, sizeof power);
+    return a.v[i] * power;
+  });
+}
+
+inline Vec v_load_half(const std::uint16_t* p) {
+  return v_each([&](int i) { return half_to_float(p[i]); });
+}
+
+inline void v_store_half(std::uint16_t* p, const Vec& a) {
+  for (int i = 0; i < 16; ++i) {
+    p[i] = float_to_half(a.v[i]);
+  }
+}
+
+inline Vec v_load_bfloat(const std::uint16_t* p) {
+  return v_each([&](int i) { return bfloat_to_float(p[i]); });
+}
+
+// 16 whole numbers within [-127, 127].
+inline void v_store_bytes(std::int8_t* p, const Vec& a) {
+  for (int i = 0; i < 16; ++i) {
+    p[i] = static_cast<std::int8_t>(a.v[i]);
+  }
+}
+
+inline Sums s_zero() {
+  return {};
+}
+
+inline Vec s_to_float(const Sums& a) {
+  return v_each([&](int i) { return static_cast<float>(a.v[i]); });
+}
+
+inline Bytes b_load(const void* p) {
+  Bytes out;
+  std::memcpy(out.v, p, sizeof out.v);
+  return out;
+}
+
+inline Bytes b_low_nibbles(Bytes a) {
+  for (std::uint8_t& x : a.v) {
+    x = static_cast<std::uint8_t>(x & 15);
+  }
+  return a;
+}
+
+inline Bytes b_high_nibbles(Bytes a) {
+  for (std::uint8_t& x : a.v) {
+    x = static_cast<std::uint8_t>(x >> 4);
+  }
+  return a;
+}
+
+inline Four f_load(const std::int8_t* p) {
+  return {{p[0], p[1], p[2], p[3]}};
+}
+
+inline Sums s_dot(Sums sum, const Bytes& weights, const Four& activations) {
+  for (int i = 0; i < 16; ++i) {
+    for (int j = 0; j < 4; ++j) {
+      sum.v[i] += static_cast<std::int32_t>(weights.v[4 * i + j]) * activations.v[j];
+    }
+  }
+  return sum;
+}
+
+inline Sums s_dot_nibbles(const Sums& sum, const Bytes& weights, const Four& activations) {
+  return s_dot(sum, weights, activations);
+}
+
+}  // namespace
+}  // namespace r1eval::kernels

@@ -1,0 +1,101 @@
+// The public list of numeric inner loops: a table of functions per instruction set.
+//
+// Dispatch  active_kernels() picks once, at first use, the widest set that the processor and the
+//           operating system support: avx512 (F, BW, DQ, VL, VNNI), avx2 (AVX2, FMA, F16C), scalar.
+//           R1EVAL_ISA=scalar|avx2|avx512 asks for a narrower one; an unsupported or unknown wish
+//           is reported by isa_problem() and the widest is used.
+// Bits      within one instruction set a column's result never depends on how many columns or rows
+// a
+//           call has, or on where it is cut into calls: every (row, column) is one fixed chain of
+//           operations. Between instruction sets bits may differ.
+// Threads   pure functions of their arguments.
+// Tested    tests/kernels/: against reference/ over odd shapes, and bit equality over column
+// counts.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "kernels/weights.h"
+
+namespace r1eval::kernels {
+
+// Activations of n columns as 8-bit blocks: value = scales[block of 32] * values.
+struct QuantizedColumns {
+  std::int8_t* values = nullptr;   // (n, columns)
+  float* scales = nullptr;         // (n, columns / 32)
+  float* scaled_sums = nullptr;    // (n, columns / 32), scale * sum of the block's values
+  float* scaled_sums16 = nullptr;  // (n, columns / 16), the same for halves of a block
+  std::int64_t columns = 0;        // K, a multiple of 32
+};
+
+constexpr std::int64_t kPageTokens = 32;   // tokens of a page of the key/value cache
+constexpr std::int64_t kSpanTokens = 256;  // attention is merged over spans of so many tokens
+
+// Attention of some query heads that share one key/value head, for one token.
+struct AttentionTask {
+  const float* queries = nullptr;  // (n_queries, head_dim), rotated
+  std::int64_t query_stride = 0;
+  std::int64_t n_queries = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t value_dim = 0;    // head_dim rounded up to 16: row stride of the value pages
+  std::int64_t n_positions = 0;  // attends to positions [0, n_positions)
+  float scale = 1.0F;
+  bool cache_is_f16 = false;  // else F32
+  // Page i of the sequence begins at keys + pages[i] * page_stride (in values of the cache's type).
+  // Keys (head_dim, kPageTokens), values (kPageTokens, value_dim), padding zero.
+  const std::int32_t* pages = nullptr;
+  const void* keys = nullptr;
+  const void* values = nullptr;
+  std::int64_t key_page_stride = 0;
+  std::int64_t value_page_stride = 0;
+  float* out = nullptr;  // (n_queries, head_dim)
+  std::int64_t out_stride = 0;
+};
+
+constexpr std::int64_t kMaxHeadDim = 512;
+
+struct KernelTable {
+  const char* isa;
+
+  // out[c * out_stride + row] = sum over k of W[row, k] * x[c, k], for the rows of tiles
+  // [tile_begin, tile_end) and n columns. Quantised forms; tolerance against reference/: 1e-5 of
+  // the sum of absolute products.
+  void (*matmul_quantized)(const PackedMatrix& weights, std::int64_t tile_begin,
+                           std::int64_t tile_end, const QuantizedColumns& x, std::int64_t n,
+                           float* out, std::int64_t out_stride);
+  // The same for float forms; x is (n, columns) with row stride x_stride.
+  void (*matmul_float)(const PackedMatrix& weights, std::int64_t tile_begin, std::int64_t tile_end,
+                       const float* x, std::int64_t x_stride, std::int64_t n, float* out,
+                       std::int64_t out_stride);
+  // Column `column` of q from `columns` values: per block of 32, scale = max |x| / 127, round to
+  // nearest even.
+  void (*quantize)(const float* x, const QuantizedColumns& q, std::int64_t column);
+  // out = x / sqrt(mean(x^2) + eps) * gain.
+  void (*rms_norm)(const float* x, const float* gain, float eps, std::int64_t n, float* out);
+  // out = silu(gate) * up, silu(x) = x / (1 + exp(-x)).
+  void (*silu_product)(const float* gate, const float* up, std::int64_t n, float* out);
+  // y += x.
+  void (*add)(const float* x, std::int64_t n, float* y);
+  // Rotates pairs (i, i + n/2) by the angles whose cosines and sines are given, in place; n even.
+  void (*rotate_halves)(float* x, const float* cosines, const float* sines, std::int64_t n);
+  void (*attend)(const AttentionTask& task);
+  // n floats to halves.
+  void (*to_half)(const float* x, std::int64_t n, std::uint16_t* out);
+};
+
+// The table that R1EVAL_ISA and the processor choose.
+const KernelTable& active_kernels();
+
+// A table by name, null where the processor cannot run it: "scalar", "avx2", "avx512".
+const KernelTable* kernels_for(const std::string& isa);
+
+// Why R1EVAL_ISA was not followed, or empty.
+std::string isa_problem();
+
+// The tables, by file. Only dispatch.cc may call what the processor has not been asked about.
+const KernelTable& scalar_kernels();
+const KernelTable& avx2_kernels();
+const KernelTable& avx512_kernels();
+
+}  // namespace r1eval::kernels
