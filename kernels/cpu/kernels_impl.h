@@ -399,28 +399,6 @@ void matmul_float(const PackedMatrix& weights, std::int64_t tile_begin, std::int
 
 // ---- Element-wise ------------------------------------------------------------------------------
 
-// The lanes' sum and maximum in one fixed order.
-inline float lanes_sum(Vec a) {
-  alignas(64) float v[16];
-  v_store(v, a);
-  for (int width = 8; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) {
-      v[i] += v[i + width];
-    }
-  }
-  return v[0];
-}
-
-inline float lanes_max(Vec a) {
-  alignas(64) float v[16];
-  v_store(v, a);
-  float most = v[0];
-  for (int i = 1; i < 16; ++i) {
-    most = v[i] > most ? v[i] : most;
-  }
-  return most;
-}
-
 // exp(x) for x <= 88: 2^n times a polynomial on [-ln2/2, ln2/2], relative error below 2e-7. Below
 // -87 the result is held at exp(-87), 1.6e-38, which adds nothing to a sum that contains exp(0).
 inline Vec v_exp(Vec x) {
@@ -455,7 +433,7 @@ void quantize(const float* x, const QuantizedColumns& q, std::int64_t column) {
   for (std::int64_t b = 0; b < n_blocks; ++b) {
     const Vec low = v_load(x + b * 32);
     const Vec high = v_load(x + b * 32 + 16);
-    const float most = lanes_max(v_max(v_abs(low), v_abs(high)));
+    const float most = v_largest(v_max(v_abs(low), v_abs(high)));
     const float scale = most / 127.0F;
     const Vec inverse = v_set(most > 0.0F ? 127.0F / most : 0.0F);
     const Vec limit = v_set(127.0F);
@@ -464,8 +442,8 @@ void quantize(const float* x, const QuantizedColumns& q, std::int64_t column) {
     v_store_bytes(values + b * 32, q_low);
     v_store_bytes(values + b * 32 + 16, q_high);
     // Sums of whole numbers below 2^24 are exact in any order.
-    const float sum_low = lanes_sum(q_low);
-    const float sum_high = lanes_sum(q_high);
+    const float sum_low = v_sum(q_low);
+    const float sum_high = v_sum(q_high);
     scales[b] = scale;
     sums[b] = scale * (sum_low + sum_high);
     sums16[2 * b] = scale * sum_low;
@@ -480,7 +458,7 @@ void rms_norm(const float* x, const float* gain, float eps, std::int64_t n, floa
     const Vec a = v_load(x + i);
     squares = v_fma(a, a, squares);
   }
-  float sum = lanes_sum(squares);
+  float sum = v_sum(squares);
   for (; i < n; ++i) {
     sum += x[i] * x[i];
   }
@@ -678,7 +656,7 @@ void attend_queries(const AttentionTask& task, std::int64_t first_query) {
       for (std::int64_t t = 16; t < n_pages * kPageTokens; t += 16) {
         most = v_max(v_load(scores[c] + t), most);
       }
-      span_maximum[c] = lanes_max(most);
+      span_maximum[c] = v_largest(most);
       const Vec minus = v_set(span_maximum[c]);
       Vec sum = v_set(0.0F);
       for (std::int64_t t = 0; t < n_pages * kPageTokens; t += 16) {
@@ -686,7 +664,7 @@ void attend_queries(const AttentionTask& task, std::int64_t first_query) {
         v_store(scores[c] + t, p);
         sum = v_add(sum, p);
       }
-      span_denominator[c] = lanes_sum(sum);
+      span_denominator[c] = v_sum(sum);
       for (std::int64_t d = 0; d < task.value_dim; d += 16) {
         v_store(span_out[c] + d, v_set(0.0F));
       }

@@ -101,6 +101,21 @@ inline Vec v_scale(Vec x, Vec n) {
   return {scale_half(x.a, n.a), scale_half(x.b, n.b)};
 }
 
+// The lanes' sum and maximum, halving: lane i with lane i + 8, then + 4, + 2, + 1.
+inline float v_sum(Vec v) {
+  const __m256 x = _mm256_add_ps(v.a, v.b);
+  const __m128 y = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  const __m128 z = _mm_add_ps(y, _mm_movehl_ps(y, y));
+  return _mm_cvtss_f32(_mm_add_ss(z, _mm_movehdup_ps(z)));
+}
+
+inline float v_largest(Vec v) {
+  const __m256 x = _mm256_max_ps(v.a, v.b);
+  const __m128 y = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  const __m128 z = _mm_max_ps(y, _mm_movehl_ps(y, y));
+  return _mm_cvtss_f32(_mm_max_ss(z, _mm_movehdup_ps(z)));
+}
+
 inline Vec v_load_half(const std::uint16_t* p) {
   return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
           _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8)))};

@@ -105,6 +105,24 @@ inline Vec v_scale(const Vec& a, const Vec& n) {
   });
 }
 
+// The lanes' sum and maximum, halving: lane i with lane i + 8, then + 4, + 2, + 1.
+inline float v_sum(Vec a) {
+  for (int width = 8; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) {
+      a.v[i] += a.v[i + width];
+    }
+  }
+  return a.v[0];
+}
+
+inline float v_largest(const Vec& a) {
+  float most = a.v[0];
+  for (int i = 1; i < 16; ++i) {
+    most = a.v[i] > most ? a.v[i] : most;
+  }
+  return most;
+}
+
 inline Vec v_load_half(const std::uint16_t* p) {
   return v_each([&](int i) { return half_to_float(p[i]); });
 }
