@@ -10,11 +10,11 @@ namespace r1eval {
 [[noreturn]] void check_failed(const char* file, int line, const char* condition,
                                std::string_view text);
 
-#define R1_CHECK(condition, text)                                      \
-  do {                                                                 \
-    if (!(condition)) [[unlikely]] {                                   \
-      ::r1eval::check_failed(__FILE__, __LINE__, #condition, (text));  \
-    }                                                                  \
+#define R1_CHECK(condition, text)                                     \
+  do {                                                                \
+    if (!(condition)) [[unlikely]] {                                  \
+      ::r1eval::check_failed(__FILE__, __LINE__, #condition, (text)); \
+    }                                                                 \
   } while (false)
 
 #ifdef NDEBUG

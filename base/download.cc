@@ -91,7 +91,8 @@ int on_progress(void* user, curl_off_t total, curl_off_t now, curl_off_t, curl_o
   const double time = steady_clock().now();
   if (transfer->request->on_progress && now > 0 && time - transfer->said_at > 0.3) {
     transfer->said_at = time;
-    transfer->request->on_progress(transfer->offset + now, total > 0 ? transfer->offset + total : -1);
+    transfer->request->on_progress(transfer->offset + now,
+                                   total > 0 ? transfer->offset + total : -1);
   }
   return 0;
 }
@@ -198,10 +199,11 @@ Error failure(const DownloadRequest& request, const Attempt& attempt) {
     return fail(ErrorCode::kNotFound, fmt::format("{}: the server has no such file (404)", what));
   }
   if (attempt.status == 401 || attempt.status == 403) {
-    return fail(ErrorCode::kFailedPrecondition,
-                fmt::format("{}: the server refuses ({}): it may want a token (HF_TOKEN for the hub), "
-                            "or that you accept the terms there",
-                            what, attempt.status));
+    return fail(
+        ErrorCode::kFailedPrecondition,
+        fmt::format("{}: the server refuses ({}): it may want a token (HF_TOKEN for the hub), "
+                    "or that you accept the terms there",
+                    what, attempt.status));
   }
   if (attempt.status >= 400) {
     return fail(ErrorCode::kUnavailable, fmt::format("{}: HTTP {}", what, attempt.status));
@@ -220,8 +222,7 @@ Status download(const DownloadRequest& request) {
   const std::string etag_path = part + ".etag";
   double wait = request.first_wait_s;
   for (int n = 1;; ++n) {
-    if (request.bytes >= 0 && path_exists(part) &&
-        file_size(part).value_or(-1) >= request.bytes) {
+    if (request.bytes >= 0 && path_exists(part) && file_size(part).value_or(-1) >= request.bytes) {
       break;  // an earlier call fetched everything and was stopped before the check
     }
     Status disk = ok_status();
@@ -260,8 +261,8 @@ Status download(const DownloadRequest& request) {
   ::unlink(etag_path.c_str());
   if (!problem.empty()) {
     ::unlink(part.c_str());
-    return fail(ErrorCode::kParse, fmt::format("fetch {}: {}; the file was removed", request.url,
-                                               problem));
+    return fail(ErrorCode::kParse,
+                fmt::format("fetch {}: {}; the file was removed", request.url, problem));
   }
   if (std::rename(part.c_str(), request.destination.c_str()) != 0) {
     return errno_error(errno, "rename into", request.destination);

@@ -22,8 +22,8 @@ namespace r1eval {
 struct DownloadRequest {
   std::string url;
   std::string destination;
-  std::string sha256;       // lower-case hex; empty: not checked
-  std::int64_t bytes = -1;  // -1: not checked
+  std::string sha256;                // lower-case hex; empty: not checked
+  std::int64_t bytes = -1;           // -1: not checked
   std::vector<std::string> headers;  // "Authorization: Bearer …"
   int max_attempts = 4;
   double first_wait_s = 1;  // before the second attempt; doubled each time

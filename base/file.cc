@@ -31,7 +31,9 @@ Result<std::string> read_file(const std::string& path) {
   if (fd < 0) {
     return errno_error(errno, "open", path);
   }
+
   struct stat info {};
+
   std::string bytes;
   if (::fstat(fd, &info) == 0 && info.st_size > 0) {
     bytes.reserve(static_cast<std::size_t>(info.st_size));
@@ -113,6 +115,7 @@ bool is_directory(const std::string& path) {
 
 Result<std::int64_t> file_size(const std::string& path) {
   struct stat info {};
+
   if (::stat(path.c_str(), &info) != 0) {
     return errno_error(errno, "look at", path);
   }
@@ -126,11 +129,13 @@ Status for_each_line(
   if (fd < 0) {
     return errno_error(errno, "open", path);
   }
+
   struct Closer {
     int fd;
 
     ~Closer() { ::close(fd); }
   } closer{fd};
+
   std::string pending;
   std::vector<char> buffer(1 << 18);
   std::int64_t number = 0;
@@ -183,8 +188,12 @@ std::string xdg_directory(const char* variable, std::string_view under_home) {
 
 }  // namespace
 
-std::string cache_directory() { return xdg_directory("XDG_CACHE_HOME", "/.cache"); }
+std::string cache_directory() {
+  return xdg_directory("XDG_CACHE_HOME", "/.cache");
+}
 
-std::string data_directory() { return xdg_directory("XDG_DATA_HOME", "/.local/share"); }
+std::string data_directory() {
+  return xdg_directory("XDG_DATA_HOME", "/.local/share");
+}
 
 }  // namespace r1eval

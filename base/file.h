@@ -13,13 +13,14 @@
 
 namespace r1eval {
 
-// Turns errno of an operation on `path` into an Error: "write runs/x/samples.jsonl: No space left …".
+// Turns errno of an operation on `path` into an Error: "write runs/x/samples.jsonl: No space left
+// …".
 Error errno_error(int error_number, std::string_view doing, std::string_view path);
 
 Result<std::string> read_file(const std::string& path);
 
-// Writes a temporary file beside `path`, flushes it to disk and renames it into place: a reader sees
-// the old bytes or the new ones, never a part.
+// Writes a temporary file beside `path`, flushes it to disk and renames it into place: a reader
+// sees the old bytes or the new ones, never a part.
 Status write_file_atomic(const std::string& path, std::string_view bytes);
 
 // mkdir -p.
@@ -31,8 +32,9 @@ Result<std::int64_t> file_size(const std::string& path);
 
 // Calls `on_line(line, number)` for each line, without its line end, numbers from 1; a last line
 // without a newline counts. Stops at the first error that `on_line` returns. Reads in pieces.
-Status for_each_line(const std::string& path,
-                     const std::function<Status(std::string_view line, std::int64_t number)>& on_line);
+Status for_each_line(
+    const std::string& path,
+    const std::function<Status(std::string_view line, std::int64_t number)>& on_line);
 
 // $XDG_CACHE_HOME/r1eval, or ~/.cache/r1eval. $XDG_DATA_HOME/r1eval, or ~/.local/share/r1eval.
 std::string cache_directory();

@@ -21,12 +21,12 @@ struct GenerateConfig {
   std::optional<double> frequency_penalty;   // 0 is off
   std::optional<double> repetition_penalty;  // 1 is off
   std::int64_t max_tokens = 0;               // limit on generated tokens, thinking included; > 0
-  std::uint64_t seed = 0;         // of this sample: a hash of (run seed, task, item, sample)
-  bool send_seed = true;          // false: the request names no seed (--omit seed)
-  std::vector<std::string> stop;  // stop strings; not part of the text that comes back
-  std::string reasoning_effort;   // empty: not sent
+  std::uint64_t seed = 0;            // of this sample: a hash of (run seed, task, item, sample)
+  bool send_seed = true;             // false: the request names no seed (--omit seed)
+  std::vector<std::string> stop;     // stop strings; not part of the text that comes back
+  std::string reasoning_effort;      // empty: not sent
   std::string chat_template_kwargs;  // a JSON object as text; empty: none
-  std::string extra_body;  // a JSON object merged into an endpoint's request; empty: none
+  std::string extra_body;            // a JSON object merged into an endpoint's request; empty: none
 };
 
 // Token counts; -1 where the server does not say.

@@ -40,7 +40,9 @@ Sha256::Sha256() : state_(std::make_unique<State>()) {
            "SHA-256 is not available");
 }
 
-Sha256::~Sha256() { EVP_MD_CTX_free(state_->context); }
+Sha256::~Sha256() {
+  EVP_MD_CTX_free(state_->context);
+}
 
 void Sha256::update(std::string_view bytes) {
   R1_CHECK(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1, "SHA-256 update");

@@ -34,7 +34,8 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 
-// 64 bits of the SHA-256 over the length-prefixed parts, so that ("ab","c") differs from ("a","bc").
+// 64 bits of the SHA-256 over the length-prefixed parts, so that ("ab","c") differs from
+// ("a","bc").
 std::uint64_t stable_hash64(std::initializer_list<std::string_view> parts);
 
 }  // namespace r1eval

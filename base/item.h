@@ -9,11 +9,13 @@
 namespace r1eval {
 
 struct Item {
-  std::string id;        // unique within its task and stable over releases of the data
-  std::string question;  // the problem text, stripped of surrounding white space where the task says
-  std::string target;    // the right answer: LaTeX or text for mathematics, a letter (in the order of
-                         // `choices`) for multiple choice, empty for code
-  std::vector<std::string> choices;  // option texts in the dataset's order; empty if not a choice item
+  std::string id;  // unique within its task and stable over releases of the data
+  std::string
+      question;        // the problem text, stripped of surrounding white space where the task says
+  std::string target;  // the right answer: LaTeX or text for mathematics, a letter (in the order of
+                       // `choices`) for multiple choice, empty for code
+  std::vector<std::string>
+      choices;  // option texts in the dataset's order; empty if not a choice item
   std::int64_t correct_choice = -1;  // index into `choices`, -1 if not a choice item
   std::string cluster;  // items that share a stimulus share this name; empty: the item alone
   std::string stratum;  // fixed, always complete part of the set (MMLU subject); empty: none

@@ -119,11 +119,17 @@ Result<Json> parse_json(std::string_view text) {
   return value;
 }
 
-std::string dump_json(const Json& value) { return dump_with(value, -1); }
+std::string dump_json(const Json& value) {
+  return dump_with(value, -1);
+}
 
-std::string dump_json(const OrderedJson& value) { return dump_with(value, -1); }
+std::string dump_json(const OrderedJson& value) {
+  return dump_with(value, -1);
+}
 
-std::string dump_json_pretty(const OrderedJson& value) { return dump_with(value, 2) + "\n"; }
+std::string dump_json_pretty(const OrderedJson& value) {
+  return dump_with(value, 2) + "\n";
+}
 
 const Json* find_member(const Json& object, std::string_view key) {
   if (!object.is_object()) {

@@ -34,7 +34,8 @@ Result<bool> get_bool(const Json& object, std::string_view key);
 // The member, or nullptr when `object` is no object or has no such key (or it is null).
 const Json* find_member(const Json& object, std::string_view key);
 
-// Lenient readers, for records that may lack a field or carry null: the fallback instead of an error.
+// Lenient readers, for records that may lack a field or carry null: the fallback instead of an
+// error.
 std::string string_or(const Json& object, std::string_view key, std::string_view fallback = "");
 std::int64_t int_or(const Json& object, std::string_view key, std::int64_t fallback);
 double double_or(const Json& object, std::string_view key, double fallback);

@@ -51,9 +51,13 @@ std::string redact_locked(std::string_view text, const std::vector<std::string>&
 
 }  // namespace
 
-void set_log_level(LogLevel level) { g_level.store(level, std::memory_order_relaxed); }
+void set_log_level(LogLevel level) {
+  g_level.store(level, std::memory_order_relaxed);
+}
 
-LogLevel log_level() { return g_level.load(std::memory_order_relaxed); }
+LogLevel log_level() {
+  return g_level.load(std::memory_order_relaxed);
+}
 
 void log_message(LogLevel level, std::string_view text) {
   if (level < log_level()) {

@@ -17,13 +17,21 @@ LogLevel log_level();
 
 void log_message(LogLevel level, std::string_view text);
 
-inline void log_debug(std::string_view text) { log_message(LogLevel::kDebug, text); }
+inline void log_debug(std::string_view text) {
+  log_message(LogLevel::kDebug, text);
+}
 
-inline void log_info(std::string_view text) { log_message(LogLevel::kInfo, text); }
+inline void log_info(std::string_view text) {
+  log_message(LogLevel::kInfo, text);
+}
 
-inline void log_warning(std::string_view text) { log_message(LogLevel::kWarning, text); }
+inline void log_warning(std::string_view text) {
+  log_message(LogLevel::kWarning, text);
+}
 
-inline void log_error(std::string_view text) { log_message(LogLevel::kError, text); }
+inline void log_error(std::string_view text) {
+  log_message(LogLevel::kError, text);
+}
 
 // Bytes written before each message, e.g. "\r\033[K" while a progress line stands on the terminal.
 void set_log_prelude(std::string_view prelude);

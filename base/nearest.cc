@@ -34,7 +34,8 @@ std::vector<std::string> nearest_names(std::string_view name, const std::vector<
   for (const std::string& candidate : names) {
     const std::size_t distance = edit_distance(name, candidate);
     const bool begins = !name.empty() && candidate.starts_with(name);
-    if (begins || distance <= std::max<std::size_t>(1, std::max(name.size(), candidate.size()) / 3)) {
+    if (begins ||
+        distance <= std::max<std::size_t>(1, std::max(name.size(), candidate.size()) / 3)) {
       ranked.emplace_back(begins ? 0 : distance, candidate);
     }
   }

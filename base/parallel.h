@@ -51,10 +51,9 @@ void parallel_for_range(std::int64_t n, std::int64_t grain, const Body& body) {
     thread.join();
   }
 #else
-  tbb::parallel_for(tbb::blocked_range<std::int64_t>(0, n, static_cast<std::size_t>(grain)),
-                    [&](const tbb::blocked_range<std::int64_t>& range) {
-                      body(range.begin(), range.end());
-                    });
+  tbb::parallel_for(
+      tbb::blocked_range<std::int64_t>(0, n, static_cast<std::size_t>(grain)),
+      [&](const tbb::blocked_range<std::int64_t>& range) { body(range.begin(), range.end()); });
 #endif
 }
 

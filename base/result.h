@@ -45,7 +45,9 @@ struct Error {
   }
 };
 
-inline Error fail(ErrorCode code, std::string message) { return Error{code, std::move(message)}; }
+inline Error fail(ErrorCode code, std::string message) {
+  return Error{code, std::move(message)};
+}
 
 template <typename T>
 class [[nodiscard]] Result {
@@ -129,7 +131,9 @@ class [[nodiscard]] Result<void> {
 
 using Status = Result<void>;
 
-inline Status ok_status() { return Status(); }
+inline Status ok_status() {
+  return Status();
+}
 
 #define R1_CONCAT_INNER(a, b) a##b
 #define R1_CONCAT(a, b) R1_CONCAT_INNER(a, b)
@@ -145,12 +149,12 @@ inline Status ok_status() { return Status(); }
 #define R1_TRY(declaration, expression) \
   R1_TRY_INNER(R1_CONCAT(r1_try_, __LINE__), declaration, expression)
 
-#define R1_RETURN_IF_ERROR(expression)          \
-  do {                                          \
-    auto r1_status = (expression);              \
-    if (!r1_status.has_value()) {               \
-      return r1_status.error();                 \
-    }                                           \
+#define R1_RETURN_IF_ERROR(expression) \
+  do {                                 \
+    auto r1_status = (expression);     \
+    if (!r1_status.has_value()) {      \
+      return r1_status.error();        \
+    }                                  \
   } while (false)
 
 }  // namespace r1eval

@@ -1,8 +1,8 @@
 // The model catalogue: names for models that r1eval can fetch, and where their files come from.
 //
 // A data file (engine/catalog.toml, compiled in) that users extend with
-// $XDG_CONFIG_HOME/r1eval/models.toml or the files named by R1EVAL_MODEL_CATALOG (same format, later
-// entries win). Files land under cache_directory()/models/ALIAS/.
+// $XDG_CONFIG_HOME/r1eval/models.toml or the files named by R1EVAL_MODEL_CATALOG (same format,
+// later entries win). Files land under cache_directory()/models/ALIAS/.
 #pragma once
 
 #include <cstdint>
@@ -45,7 +45,9 @@ class Catalog {
  public:
   // The built-in entries and the user's files. Errors: kParse with file and key.
   static Result<Catalog> open();
+
   const std::vector<CatalogModel>& models() const { return models_; }
+
   const CatalogModel* find(const std::string& alias) const;
   // Up to three aliases that look like `name`.
   std::vector<std::string> nearest(const std::string& name) const;
@@ -57,11 +59,12 @@ class Catalog {
 // Folder of a catalogue model in the cache, whether or not it is there.
 std::string model_directory(const CatalogModel& model);
 
-// The path to open (the .gguf, or the folder for a checkpoint) if the model is complete in the cache.
+// The path to open (the .gguf, or the folder for a checkpoint) if the model is complete in the
+// cache.
 Result<std::string> locate_model(const CatalogModel& model);
 
-// Brings the model into the cache: states size first (through `say`), checks disk and memory, resumes
-// partial files, verifies checksums, moves files into place only when they are right.
+// Brings the model into the cache: states size first (through `say`), checks disk and memory,
+// resumes partial files, verifies checksums, moves files into place only when they are right.
 // Errors: kResourceExhausted with the numbers, kUnavailable, kParse (checksum), kUnsupported.
 Status fetch_model(const CatalogModel& model, const std::function<void(const std::string&)>& say);
 

@@ -1,8 +1,8 @@
 // The seam inside the embedded engine: a step's mixed batch of tokens in, logits out.
 //
 // Above it stand the scheduler, the sampler and the stop conditions (engine/scheduler.h), below it
-// the forward pass and its key/value cache (engine/cpu/, later engine/cuda/). The scheduler is tested
-// with a fake runner, the forward pass without a scheduler.
+// the forward pass and its key/value cache (engine/cpu/, later engine/cuda/). The scheduler is
+// tested with a fake runner, the forward pass without a scheduler.
 //
 // Contract  the logits of a token depend only on the model file, the numerics and the tokens before
 //           it in its own sequence: bit for bit the same whatever else is in the batch, however the
@@ -48,16 +48,16 @@ class ModelRunner {
 
   // A new, empty sequence. Costs no cache until tokens come.
   virtual SequenceId open_sequence() = 0;
-  // A new sequence that begins as a copy of the first `n_tokens` of `parent` (full pages are shared,
-  // the last partial one is copied). Errors: kResourceExhausted.
+  // A new sequence that begins as a copy of the first `n_tokens` of `parent` (full pages are
+  // shared, the last partial one is copied). Errors: kResourceExhausted.
   virtual Result<SequenceId> fork_sequence(SequenceId parent, std::int64_t n_tokens) = 0;
   virtual void close_sequence(SequenceId sequence) = 0;
   // Tokens that the cache holds of the sequence.
   virtual std::int64_t sequence_tokens(SequenceId sequence) const = 0;
 
   // Appends every chunk's tokens to its sequence and computes the wanted logits, rows in the order
-  // of the chunks and of their tokens. All or nothing: on kResourceExhausted (pages) no sequence has
-  // changed, and the caller preempts one. The span stays valid until the next call.
+  // of the chunks and of their tokens. All or nothing: on kResourceExhausted (pages) no sequence
+  // has changed, and the caller preempts one. The span stays valid until the next call.
   virtual Result<std::span<const float>> step(std::span<const StepChunk> chunks) = 0;
 };
 

@@ -1,8 +1,8 @@
 // From the words after --model to an open Backend.
 //
-// A model is, in this order: an alias of the catalogue (engine/catalog.h), a path to a .gguf file or
-// a checkpoint folder, `mock:SCRIPT.jsonl`, or an endpoint (`NAME@URL`, or NAME with a base URL).
-// A base URL, by flag or variable, always means an endpoint.
+// A model is, in this order: an alias of the catalogue (engine/catalog.h), a path to a .gguf file
+// or a checkpoint folder, `mock:SCRIPT.jsonl`, or an endpoint (`NAME@URL`, or NAME with a base
+// URL). A base URL, by flag or variable, always means an endpoint.
 #pragma once
 
 #include <cstdint>
@@ -16,21 +16,21 @@
 namespace r1eval {
 
 struct BackendOptions {
-  std::string model;     // as given
-  std::string base_url;  // empty: none given
-  std::string api_key;   // from a variable or a file; never printed or recorded
-  std::vector<std::string> headers;       // "Key: value" for an endpoint
-  std::vector<std::string> omit_fields;   // request fields that must not be sent
+  std::string model;                     // as given
+  std::string base_url;                  // empty: none given
+  std::string api_key;                   // from a variable or a file; never printed or recorded
+  std::vector<std::string> headers;      // "Key: value" for an endpoint
+  std::vector<std::string> omit_fields;  // request fields that must not be sent
   std::string model_revision;
   bool stream = true;
-  std::int64_t concurrency = 0;    // requests in flight or sequences in the batch; 0: backend decides
-  std::int64_t max_attempts = 6;   // per request, the first included
+  std::int64_t concurrency = 0;  // requests in flight or sequences in the batch; 0: backend decides
+  std::int64_t max_attempts = 6;  // per request, the first included
   double first_token_timeout_s = 600;
-  double idle_timeout_s = 120;     // between two pieces of a stream
-  std::int64_t threads = 0;        // embedded: 0 = all available
-  std::int64_t context_tokens = 0; // embedded: cap on the context; 0 = the model's own
-  std::string numerics = "fast";   // embedded: "fast" or "reference"
-  std::string think_open;          // empty: the catalogue's or the default tags
+  double idle_timeout_s = 120;      // between two pieces of a stream
+  std::int64_t threads = 0;         // embedded: 0 = all available
+  std::int64_t context_tokens = 0;  // embedded: cap on the context; 0 = the model's own
+  std::string numerics = "fast";    // embedded: "fast" or "reference"
+  std::string think_open;           // empty: the catalogue's or the default tags
   std::string think_close;
 };
 

@@ -104,10 +104,10 @@ PlanIndex::PlanIndex(const Plan& plan) {
   for (std::size_t i = 0; i < plan.samples.size(); ++i) {
     const PlannedSample& sample = plan.samples[i];
     const PlannedTask& planned = plan.tasks[static_cast<std::size_t>(sample.task)];
-    index_.emplace(sample_name(planned.task.name,
-                               planned.data.items[static_cast<std::size_t>(sample.item)].id,
-                               sample.sample),
-                   static_cast<std::int64_t>(i));
+    index_.emplace(
+        sample_name(planned.task.name, planned.data.items[static_cast<std::size_t>(sample.item)].id,
+                    sample.sample),
+        static_cast<std::int64_t>(i));
   }
 }
 
@@ -199,8 +199,9 @@ std::vector<TaskScores> score_tasks(const Plan& plan, GradedRun& graded) {
       items[item.id] = {item.cluster, item.stratum, item.metadata};
     }
     const std::int64_t n_planned = static_cast<std::int64_t>(planned.items.size()) * planned.k;
-    TaskScores task = aggregate_task(planned.task.name, std::move(graded.samples[planned.task.name]),
-                                     items, planned.k, n_planned, planned.task.breakdown);
+    TaskScores task =
+        aggregate_task(planned.task.name, std::move(graded.samples[planned.task.name]), items,
+                       planned.k, n_planned, planned.task.breakdown);
     task.is_partial = task.is_partial || planned.is_partial;
     scores.push_back(std::move(task));
   }

@@ -16,13 +16,13 @@
 
 namespace r1eval {
 
-// A completion that arrived whole, as the record of its planned sample: thinking split off, a "stop"
-// at the token limit relabelled "length".
+// A completion that arrived whole, as the record of its planned sample: thinking split off, a
+// "stop" at the token limit relabelled "length".
 SampleRecord make_record(const Plan& plan, const PlannedSample& sample, Completion completion,
                          const ThinkTags& tags);
 
-// The verdict of one record. Truncated inside the thinking, or an empty answer, is no_answer; a task
-// without a grader, or a gold that it cannot read, is unscored.
+// The verdict of one record. Truncated inside the thinking, or an empty answer, is no_answer; a
+// task without a grader, or a gold that it cannot read, is unscored.
 Verdict grade_record(const Plan& plan, const PlannedSample& sample, const SampleRecord& record);
 
 // Where the plan's samples stand: (task, item, sample) -> index into Plan::samples.
@@ -42,8 +42,8 @@ struct GradedRun {
   std::map<std::string, std::vector<GradedSample>> samples;  // by task
 };
 
-// Reads all samples of `directory`, grades those without a verdict in `known` (by plan index, may be
-// empty) in parallel, and returns everything in plan order.
+// Reads all samples of `directory`, grades those without a verdict in `known` (by plan index, may
+// be empty) in parallel, and returns everything in plan order.
 Result<GradedRun> grade_directory(const Plan& plan, const std::string& directory,
                                   std::vector<std::optional<Verdict>> known);
 

@@ -52,9 +52,10 @@ Result<std::vector<std::int64_t>> named_items(const RunOptions& options, const T
     }
   }
   if (chosen.empty()) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("--items: none of the {} ids is an item of {}; ids there look like '{}'",
-                            wanted.size(), task.name, items.empty() ? "" : items.front().id));
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("--items: none of the {} ids is an item of {}; ids there look like '{}'",
+                    wanted.size(), task.name, items.empty() ? "" : items.front().id));
   }
   return chosen;
 }
@@ -77,7 +78,8 @@ Status load_task(const RunOptions& options, const Task& task, const DatasetStore
                  PlannedTask& planned) {
   planned.task = task;
   if (task.needs_sandbox) {
-    planned.grader_problem = "its answers are programs, and this build has no sandbox to run them in";
+    planned.grader_problem =
+        "its answers are programs, and this build has no sandbox to run them in";
   } else {
     Result<std::unique_ptr<Grader>> grader = make_grader(task.grader);
     if (grader) {
@@ -121,11 +123,10 @@ std::string sampler_text(const RunOptions& o, const PlannedTask& planned) {
   const auto number = [](const auto& value) {
     return value ? format_double(static_cast<double>(*value)) : std::string("-");
   };
-  std::string text = fmt::format(
-      "t={} p={} k={} minp={} max={} effort={} kwargs={} extra={}",
-      format_double(planned.temperature), format_double(planned.top_p), number(o.top_k),
-      number(o.min_p), planned.max_tokens, o.reasoning_effort, o.chat_template_kwargs,
-      o.extra_body);
+  std::string text = fmt::format("t={} p={} k={} minp={} max={} effort={} kwargs={} extra={}",
+                                 format_double(planned.temperature), format_double(planned.top_p),
+                                 number(o.top_k), number(o.min_p), planned.max_tokens,
+                                 o.reasoning_effort, o.chat_template_kwargs, o.extra_body);
   for (const std::string& stop : o.stop) {
     text += " stop=" + stop;
   }
@@ -135,11 +136,16 @@ std::string sampler_text(const RunOptions& o, const PlannedTask& planned) {
   return text;
 }
 
-// Tokens that a prompt surely needs at least, and surely does not exceed, when nobody can count them:
-// byte-level BPE takes 3 to 5 bytes of English a token, seldom under 2 in mathematics and code.
-std::int64_t low_estimate(std::int64_t bytes) { return bytes / 6; }
+// Tokens that a prompt surely needs at least, and surely does not exceed, when nobody can count
+// them: byte-level BPE takes 3 to 5 bytes of English a token, seldom under 2 in mathematics and
+// code.
+std::int64_t low_estimate(std::int64_t bytes) {
+  return bytes / 6;
+}
 
-std::int64_t high_estimate(std::int64_t bytes) { return bytes / 2 + 64; }
+std::int64_t high_estimate(std::int64_t bytes) {
+  return bytes / 2 + 64;
+}
 
 std::int64_t prompt_bytes(const std::vector<ChatMessage>& messages) {
   std::size_t n = 0;
@@ -159,6 +165,7 @@ std::vector<std::int64_t> sample_items(const std::vector<Item>& items, std::int6
     strata[stratum_of(items[i])].emplace_back(
         stable_hash64({"limit", seed_text, task, items[i].id}), static_cast<std::int64_t>(i));
   }
+
   // Largest remainder: every stratum gets the whole part of its share, the rest goes to the largest
   // fractions, ties by a hash so that no stratum is always first.
   struct Share {
@@ -223,10 +230,11 @@ Result<Plan> load_plan(const RunOptions& options, const TaskRegistry& registry,
   }
   if (!missing.empty()) {
     const std::string what = options.suite.empty() ? missing : options.suite;
-    return fail(ErrorCode::kNotFound,
-                fmt::format("no data for {} under {}: bring it with `r1eval data fetch {}`, or with "
-                            "`r1eval data import {} PATH` from files that you have",
-                            missing, store.root(), what, what));
+    return fail(
+        ErrorCode::kNotFound,
+        fmt::format("no data for {} under {}: bring it with `r1eval data fetch {}`, or with "
+                    "`r1eval data import {} PATH` from files that you have",
+                    missing, store.root(), what, what));
   }
 
   Plan plan;
@@ -237,18 +245,18 @@ Result<Plan> load_plan(const RunOptions& options, const TaskRegistry& registry,
     PlannedTask& planned = plan.tasks.emplace_back();
     R1_RETURN_IF_ERROR(load_task(options, task, store, planned));
     if (planned.grader == nullptr) {
-      refused += fmt::format("{}{}: {}", refused.empty() ? "" : "; ", task.name,
-                             planned.grader_problem);
+      refused +=
+          fmt::format("{}{}: {}", refused.empty() ? "" : "; ", task.name, planned.grader_problem);
     } else {
       runnable += (runnable.empty() ? "" : ",") + task.name;
     }
   }
   if (!refused.empty() && !options.no_grade && !options.dry_run) {
-    return fail(ErrorCode::kUnsupported,
-                fmt::format("cannot grade {}. No request was sent. {}use --no-grade to record "
-                            "completions without a score",
-                            refused,
-                            runnable.empty() ? "Fix: " : "Fix: run --task " + runnable + ", or "));
+    return fail(
+        ErrorCode::kUnsupported,
+        fmt::format("cannot grade {}. No request was sent. {}use --no-grade to record "
+                    "completions without a score",
+                    refused, runnable.empty() ? "Fix: " : "Fix: run --task " + runnable + ", or "));
   }
   return plan;
 }
@@ -313,18 +321,20 @@ Status bound_max_tokens(Plan& plan, const Backend& backend, const RunOptions& op
     const std::int64_t surely = counted >= 0 ? counted : low_estimate(bytes);
     const std::int64_t at_most = counted >= 0 ? counted : high_estimate(bytes);
     if (surely + 1 > context) {
-      return fail(ErrorCode::kResourceExhausted,
-                  fmt::format("{} item {}: its prompt needs {} tokens, the model's context holds {}: "
-                              "leave it out (--items) or use a model with a longer context",
-                              planned.task.name, id, surely, context));
+      return fail(
+          ErrorCode::kResourceExhausted,
+          fmt::format("{} item {}: its prompt needs {} tokens, the model's context holds {}: "
+                      "leave it out (--items) or use a model with a longer context",
+                      planned.task.name, id, surely, context));
     }
     if (planned.max_tokens_explicit && surely + sample.max_tokens > context) {
-      return fail(ErrorCode::kResourceExhausted,
-                  fmt::format("--max-tokens {}: {} item {} has a prompt of {}{} tokens, and the "
-                              "model's context holds {} in all: use --max-tokens {} or less, or leave "
-                              "the flag out to use what the context allows",
-                              sample.max_tokens, planned.task.name, id,
-                              counted >= 0 ? "" : "at least ", surely, context, context - surely));
+      return fail(
+          ErrorCode::kResourceExhausted,
+          fmt::format("--max-tokens {}: {} item {} has a prompt of {}{} tokens, and the "
+                      "model's context holds {} in all: use --max-tokens {} or less, or leave "
+                      "the flag out to use what the context allows",
+                      sample.max_tokens, planned.task.name, id, counted >= 0 ? "" : "at least ",
+                      surely, context, context - surely));
     }
     const std::int64_t room = std::max<std::int64_t>(1, context - at_most);
     if (!planned.max_tokens_explicit && room < sample.max_tokens) {
@@ -339,9 +349,10 @@ Status bound_max_tokens(Plan& plan, const Backend& backend, const RunOptions& op
       }
     }
     if (low < plan.tasks[t].max_tokens) {
-      notes.push_back(fmt::format("{}: max_tokens {} is limited by the context of {} tokens, to {} at "
-                                  "the longest prompt",
-                                  plan.tasks[t].task.name, plan.tasks[t].max_tokens, context, low));
+      notes.push_back(
+          fmt::format("{}: max_tokens {} is limited by the context of {} tokens, to {} at "
+                      "the longest prompt",
+                      plan.tasks[t].task.name, plan.tasks[t].max_tokens, context, low));
     }
   }
   return ok_status();

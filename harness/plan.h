@@ -1,7 +1,7 @@
 // The plan of a run: which samples there are to be, with what prompts, limits, seeds and keys.
 //
-// Planning is pure: the same options and data give the same plan, in the same order, on any machine.
-// What the store already has is then dropped by key.
+// Planning is pure: the same options and data give the same plan, in the same order, on any
+// machine. What the store already has is then dropped by key.
 #pragma once
 
 #include <cstdint>
@@ -25,21 +25,21 @@ struct PlannedTask {
   TaskData data;
   std::vector<std::int64_t> items;  // indices into data.items that are asked, in dataset order
   std::int64_t k = 1;
-  bool is_partial = false;  // --limit or --items left some out
-  std::int64_t max_tokens = 0;   // the limit before the context bounds it
+  bool is_partial = false;      // --limit or --items left some out
+  std::int64_t max_tokens = 0;  // the limit before the context bounds it
   bool max_tokens_explicit = false;
   double temperature = 0;
   double top_p = 1;
   std::unique_ptr<PromptRenderer> renderer;
-  std::unique_ptr<Grader> grader;  // null: this build cannot grade the task
-  std::string grader_problem;      // why not
+  std::unique_ptr<Grader> grader;           // null: this build cannot grade the task
+  std::string grader_problem;               // why not
   std::vector<std::string> unscored_items;  // golds that the grader cannot read, "ID: reason"
 };
 
 // One sample to be asked for.
 struct PlannedSample {
-  std::int32_t task = 0;   // index into Plan::tasks
-  std::int64_t item = 0;   // index into the task's data.items
+  std::int32_t task = 0;  // index into Plan::tasks
+  std::int64_t item = 0;  // index into the task's data.items
   std::int64_t sample = 0;
   std::int64_t max_tokens = 0;  // after bounding by the context
   std::uint64_t seed = 0;
@@ -53,8 +53,8 @@ struct Plan {
 };
 
 // Loads what the options name. `default_max_tokens` is used where neither flag nor task says.
-// Errors: kInvalidArgument (unknown task, item, shuffle), kNotFound (data missing, with the commands
-// that bring it), kUnsupported (a task that this build cannot grade, unless no_grade).
+// Errors: kInvalidArgument (unknown task, item, shuffle), kNotFound (data missing, with the
+// commands that bring it), kUnsupported (a task that this build cannot grade, unless no_grade).
 Result<Plan> load_plan(const RunOptions& options, const TaskRegistry& registry,
                        const DatasetStore& store);
 
@@ -72,8 +72,9 @@ Status bound_max_tokens(Plan& plan, const Backend& backend, const RunOptions& op
 GenerateRequest make_request(const Plan& plan, const RunOptions& options, std::int64_t index,
                              const std::string& assistant_prefix);
 
-// `n` of the items, chosen by the seed and spread over strata (or subjects) in proportion, in dataset
-// order. Adding or dropping items of one stratum leaves the choice in the others nearly as it was.
+// `n` of the items, chosen by the seed and spread over strata (or subjects) in proportion, in
+// dataset order. Adding or dropping items of one stratum leaves the choice in the others nearly as
+// it was.
 std::vector<std::int64_t> sample_items(const std::vector<Item>& items, std::int64_t n,
                                        std::uint64_t seed, const std::string& task);
 

@@ -176,8 +176,8 @@ std::string_view support_name(FieldSupport support) {
 
 std::string config_hash(OrderedJson config, bool is_endpoint) {
   if (is_endpoint) {
-    // What a server states of itself may change under the same command; that is then noticed when the
-    // directory is opened, instead of silently starting a new one.
+    // What a server states of itself may change under the same command; that is then noticed when
+    // the directory is opened, instead of silently starting a new one.
     config.erase("model_identity");
   }
   return sha256_hex(dump_json(config)).substr(0, 12);
@@ -207,7 +207,8 @@ std::string default_directory(const Plan& plan, const RunOptions& options,
   for (char& c : what) {
     c = c == '+' ? '_' : c;
   }
-  return fmt::format("runs/{}-{}-{}", file_name_part(what), file_name_part(capabilities.model), hash);
+  return fmt::format("runs/{}-{}-{}", file_name_part(what), file_name_part(capabilities.model),
+                     hash);
 }
 
 OrderedJson manifest_json(const RunOptions& options, const OrderedJson& config,
@@ -232,7 +233,9 @@ OrderedJson manifest_json(const RunOptions& options, const OrderedJson& config,
   backend["sampler_fields"] = fields;
   manifest["backend"] = backend;
   OrderedJson machine;
+
   struct utsname names {};
+
   if (::uname(&names) == 0) {
     machine["system"] = fmt::format("{} {} {}", names.sysname, names.release, names.machine);
   }
@@ -287,8 +290,8 @@ class MissingSamples : public RequestSource {
   std::size_t at_ = 0;  // only next() touches it, which is called by one thread at a time
 };
 
-// Takes completions from the backend's threads, and on one thread of its own records and grades them:
-// recording first, so that a crash in between costs a grade, never a sample.
+// Takes completions from the backend's threads, and on one thread of its own records and grades
+// them: recording first, so that a crash in between costs a grade, never a sample.
 class Recorder : public CompletionSink {
  public:
   Recorder(const Plan& plan, RunStore& store, const ThinkTags& tags, Progress& progress,
@@ -450,7 +453,8 @@ Status write_reports(const Plan& plan, RunStore& store, GradedRun& graded, const
   for (const GradeRecord& grade : graded.grades) {
     for (const PlannedTask& planned : plan.tasks) {
       if (planned.task.name == grade.task) {
-        grade_lines[fmt::format("grades.{}.jsonl", grader_hash(planned.task.grader).substr(0, 16))] +=
+        grade_lines[fmt::format("grades.{}.jsonl",
+                                grader_hash(planned.task.grader).substr(0, 16))] +=
             grade_to_json(grade) + "\n";
       }
     }
@@ -504,8 +508,8 @@ void say_plan(const Plan& plan, const RunOptions& options) {
                          planned.is_partial ? fmt::format(" of {}", planned.data.items.size()) : "",
                          planned.k, thousands(n_items * planned.k), thousands(planned.max_tokens)));
     for (std::size_t i = 0; i < planned.unscored_items.size() && i < 10; ++i) {
-      log_warning(fmt::format("{} item {} will be unscored", planned.task.name,
-                              planned.unscored_items[i]));
+      log_warning(
+          fmt::format("{} item {} will be unscored", planned.task.name, planned.unscored_items[i]));
     }
     if (planned.unscored_items.size() > 10) {
       log_warning(fmt::format("{}: {} items in all will be unscored", planned.task.name,
@@ -570,9 +574,8 @@ Result<bool> confirm_spending(const RunOptions& options, std::int64_t n_requests
   if (!is_endpoint || ceiling <= kAskAboveTokens || options.yes) {
     return true;
   }
-  const std::string what =
-      fmt::format("{} requests may cost up to {} completion tokens at {}", thousands(n_requests),
-                  thousands(ceiling), options.model);
+  const std::string what = fmt::format("{} requests may cost up to {} completion tokens at {}",
+                                       thousands(n_requests), thousands(ceiling), options.model);
   if (::isatty(STDIN_FILENO) == 0) {
     return fail(ErrorCode::kInvalidArgument,
                 what + ": say --yes to go on, or ask for less with --k N or --limit N");
@@ -652,8 +655,8 @@ Result<int> run_passes(const RunOptions& options) {
   bool server_changed = false;
   if (!stored.empty() && stored != identity && options.accept_server_change) {
     // Keys go on under the identity that the run was started with; the change stands in the events.
-    log_warning(fmt::format("the model says it is '{}' now, the run was started with '{}'", identity,
-                            stored));
+    log_warning(fmt::format("the model says it is '{}' now, the run was started with '{}'",
+                            identity, stored));
     config["model_identity"] = stored;
     identity = stored;
     server_changed = true;
@@ -668,8 +671,9 @@ Result<int> run_passes(const RunOptions& options) {
   if (!opened) {
     Error error = opened.error();
     if (!stored.empty() && stored != identity) {
-      error.message += "; if you know that the server was changed and want to go on all the same, add "
-                       "--accept-server-change";
+      error.message +=
+          "; if you know that the server was changed and want to go on all the same, add "
+          "--accept-server-change";
     }
     return error;
   }
@@ -709,9 +713,8 @@ Result<int> run_passes(const RunOptions& options) {
       log_info(note);
     }
   }
-  R1_TRY(const bool go_on,
-         confirm_spending(options, static_cast<std::int64_t>(missing.size()), ceiling,
-                          capabilities.is_endpoint));
+  R1_TRY(const bool go_on, confirm_spending(options, static_cast<std::int64_t>(missing.size()),
+                                            ceiling, capabilities.is_endpoint));
   if (!go_on) {
     log_info("nothing was sent");
     return kExitUsage;
@@ -791,9 +794,10 @@ Result<int> run_passes(const RunOptions& options) {
     return kExitInterrupted;
   }
   if (n_configuration_errors > 0) {
-    log_error(fmt::format("{} requests were refused for what they ask; mend the flags and run the "
-                          "same command again",
-                          n_configuration_errors));
+    log_error(
+        fmt::format("{} requests were refused for what they ask; mend the flags and run the "
+                    "same command again",
+                    n_configuration_errors));
     return kExitEnvironment;
   }
   if (static_cast<double>(n_failed) >
@@ -813,9 +817,8 @@ Result<int> grade_passes(const std::string& directory, const std::string& task,
   options.no_grade = true;  // a task that cannot be graded is unscored here, by name, not refused
   R1_TRY(Plan plan, load_plan(options, registry, DatasetStore()));
   if (!task.empty()) {
-    const bool known = std::any_of(plan.tasks.begin(), plan.tasks.end(), [&](const auto& planned) {
-      return planned.task.name == task;
-    });
+    const bool known = std::any_of(plan.tasks.begin(), plan.tasks.end(),
+                                   [&](const auto& planned) { return planned.task.name == task; });
     if (!known) {
       return fail(ErrorCode::kInvalidArgument,
                   fmt::format("--task {}: {} has no such task", task, directory));
@@ -834,7 +837,8 @@ Result<int> grade_passes(const std::string& directory, const std::string& task,
   R1_TRY(const Json manifest, parse_json(manifest_text));
   const Json* config = find_member(manifest, "config");
   Capabilities capabilities;
-  capabilities.model = config == nullptr ? options.model : string_or(*config, "model", options.model);
+  capabilities.model =
+      config == nullptr ? options.model : string_or(*config, "model", options.model);
   ThinkTags tags;
   if (config != nullptr) {
     const std::string stored = string_or(*config, "think_tags");

@@ -5,8 +5,8 @@
 
 namespace r1eval {
 
-// Routes SIGINT and SIGTERM to `token` for this object's life; one at a time in the process. SIGPIPE
-// is ignored for good: a closed reader shows as a failed write.
+// Routes SIGINT and SIGTERM to `token` for this object's life; one at a time in the process.
+// SIGPIPE is ignored for good: a closed reader shows as a failed write.
 class SignalScope {
  public:
   explicit SignalScope(CancelToken& token);

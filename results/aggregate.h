@@ -44,7 +44,7 @@ struct Interval {
 };
 
 struct Score {
-  double value = 0;  // fraction of 1
+  double value = 0;                     // fraction of 1
   std::optional<double> se_population;  // generalising to new questions
   std::optional<double> se_rerun;       // re-running the same questions; none when every k is 1
   Interval interval;
@@ -66,16 +66,15 @@ struct TaskScores {
   std::int64_t n_stray_tags = 0;
   std::optional<double> mean_completion_tokens;
   std::optional<double> seconds;  // mean time of an answer, from sending it to its last token
-  std::map<std::string, Score> extra_metrics;           // "cons@64", "pass@8", …
-  std::map<std::string, double> tie_rate;               // of "cons@k"
+  std::map<std::string, Score> extra_metrics;                     // "cons@64", "pass@8", …
+  std::map<std::string, double> tie_rate;                         // of "cons@k"
   std::map<std::string, std::map<std::string, Score>> breakdown;  // field -> value -> score
-  bool is_partial = false;  // --limit, or samples are missing
+  bool is_partial = false;                                        // --limit, or samples are missing
 };
 
 // `samples` in any order. Items without a single scored sample are left out of the mean.
 TaskScores aggregate_task(const std::string& task, std::vector<GradedSample> samples,
                           const std::map<std::string, ItemInfo>& items, std::int64_t k,
-                          std::int64_t n_planned,
-                          const std::vector<std::string>& breakdown_fields);
+                          std::int64_t n_planned, const std::vector<std::string>& breakdown_fields);
 
 }  // namespace r1eval

@@ -5,9 +5,13 @@
 namespace r1eval {
 namespace {
 
-OrderedJson or_null(std::int64_t value) { return value < 0 ? OrderedJson() : OrderedJson(value); }
+OrderedJson or_null(std::int64_t value) {
+  return value < 0 ? OrderedJson() : OrderedJson(value);
+}
 
-OrderedJson or_null(double value) { return value < 0 ? OrderedJson() : OrderedJson(value); }
+OrderedJson or_null(double value) {
+  return value < 0 ? OrderedJson() : OrderedJson(value);
+}
 
 std::uint64_t uint_or_zero(const Json& json, std::string_view key) {
   const Json* member = find_member(json, key);

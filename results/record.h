@@ -16,18 +16,18 @@ namespace r1eval {
 
 // A sample that arrived whole. Requests that failed are lines of events.jsonl, never samples.
 struct SampleRecord {
-  std::string key;   // hash of task, item, sample, model identity, messages, sampler, run seed
+  std::string key;  // hash of task, item, sample, model identity, messages, sampler, run seed
   std::string task;
   std::string item;
   std::int64_t sample = 0;
   std::string prompt_sha256;
   std::uint64_t seed = 0;
-  std::string target;    // the gold as shown to this sample (letter after shuffling)
+  std::string target;  // the gold as shown to this sample (letter after shuffling)
   std::string thinking;
-  std::string answer;    // the text after the thinking
-  std::string raw;       // content as it came, where it is not `answer` itself
+  std::string answer;         // the text after the thinking
+  std::string raw;            // content as it came, where it is not `answer` itself
   std::string finish_reason;  // "length" also where a server said "stop" at the token limit
-  bool truncated = false;              // finish_reason is "length"
+  bool truncated = false;     // finish_reason is "length"
   bool truncated_in_thinking = false;  // … and the thinking had not ended
   bool has_thinking = false;
   bool thinking_closed = false;

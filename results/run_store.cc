@@ -28,12 +28,16 @@ constexpr std::int64_t kSchema = 1;
 constexpr std::int64_t kSyncBytes = 4 << 20;
 constexpr double kSyncSeconds = 2;
 
-std::string samples_path(const std::string& directory) { return directory + "/samples.jsonl"; }
+std::string samples_path(const std::string& directory) {
+  return directory + "/samples.jsonl";
+}
 
-std::string manifest_path(const std::string& directory) { return directory + "/manifest.json"; }
+std::string manifest_path(const std::string& directory) {
+  return directory + "/manifest.json";
+}
 
-// A file that grows by whole lines. After a failed append it is cut back to whole lines and takes no
-// more.
+// A file that grows by whole lines. After a failed append it is cut back to whole lines and takes
+// no more.
 class AppendFile {
  public:
   ~AppendFile() {
@@ -48,7 +52,9 @@ class AppendFile {
     if (fd_ < 0) {
       return errno_error(errno, "open", path);
     }
+
     struct stat info {};
+
     if (::fstat(fd_, &info) != 0) {
       return errno_error(errno, "look at", path);
     }
@@ -119,9 +125,10 @@ class AppendFile {
       }
     }
     if (keep < size_) {
-      log_warning(fmt::format("{}: the last line was torn ({} bytes, from an interrupted write); it "
-                              "is cut off and its sample will be asked for again",
-                              path_, size_ - keep));
+      log_warning(
+          fmt::format("{}: the last line was torn ({} bytes, from an interrupted write); it "
+                      "is cut off and its sample will be asked for again",
+                      path_, size_ - keep));
       if (::ftruncate(fd_, keep) != 0) {
         return errno_error(errno, "cut the torn last line of", path_);
       }
@@ -177,9 +184,10 @@ Status check_manifest(const std::string& directory, const std::string& stored_te
   }
   const std::int64_t schema = int_or(*stored, "schema", 0);
   if (schema > kSchema) {
-    return fail(ErrorCode::kUnsupported,
-                fmt::format("{}: its manifest has schema {}, this r1eval writes {}: use a newer r1eval",
-                            directory, schema, kSchema));
+    return fail(
+        ErrorCode::kUnsupported,
+        fmt::format("{}: its manifest has schema {}, this r1eval writes {}: use a newer r1eval",
+                    directory, schema, kSchema));
   }
   R1_TRY(const Json wanted, parse_json(manifest_json));
   const Json* stored_config = find_member(*stored, "config");
@@ -191,10 +199,11 @@ Status check_manifest(const std::string& directory, const std::string& stored_te
   int n = 0;
   differences(*stored_config, *wanted_config, "", what, n);
   if (n > 0) {
-    return fail(ErrorCode::kFailedPrecondition,
-                fmt::format("{} holds a run of another configuration ({}{}): give another --out, or "
-                            "--fresh to start anew there",
-                            directory, what, n > 8 ? fmt::format("; and {} more", n - 8) : ""));
+    return fail(
+        ErrorCode::kFailedPrecondition,
+        fmt::format("{} holds a run of another configuration ({}{}): give another --out, or "
+                    "--fresh to start anew there",
+                    directory, what, n > 8 ? fmt::format("; and {} more", n - 8) : ""));
   }
   return ok_status();
 }
@@ -215,10 +224,11 @@ class RunStoreOnDisk : public RunStore {
       R1_TRY(const std::string stored, read_manifest(directory));
       R1_RETURN_IF_ERROR(check_manifest(directory, stored, manifest_json));
     } else if (path_exists(samples_path(directory))) {
-      return fail(ErrorCode::kFailedPrecondition,
-                  fmt::format("{} has samples.jsonl but no manifest.json: it is no run directory of "
-                              "ours, give another --out",
-                              directory));
+      return fail(
+          ErrorCode::kFailedPrecondition,
+          fmt::format("{} has samples.jsonl but no manifest.json: it is no run directory of "
+                      "ours, give another --out",
+                      directory));
     } else {
       R1_RETURN_IF_ERROR(write_file_atomic(manifest_path(directory), manifest_json));
     }
@@ -317,8 +327,8 @@ Result<std::unique_ptr<RunStore>> RunStore::open(const std::string& directory,
 Result<std::string> read_manifest(const std::string& directory) {
   Result<std::string> text = read_file(manifest_path(directory));
   if (!text) {
-    return fail(text.error().code, fmt::format("{} is no run directory: {}", directory,
-                                               text.error().message));
+    return fail(text.error().code,
+                fmt::format("{} is no run directory: {}", directory, text.error().message));
   }
   return text;
 }
@@ -327,6 +337,7 @@ Status read_samples(const std::string& directory,
                     const std::function<Status(const SampleRecord&)>& on_sample) {
   // Lines are parsed in parallel, a bounded batch at a time, and handed over in file order.
   constexpr std::size_t kBatchBytes = std::size_t{16} << 20;
+
   struct Line {
     std::string text;
     std::int64_t number;

@@ -1,8 +1,8 @@
 // A run directory: manifest.json, samples.jsonl, grades.HASH.jsonl, events.jsonl, results.json, …
 //
-// Append-only: a sample's line is written whole and flushed (fsync in batches); a torn last line, as
-// kill -9 or a full disk leaves it, is cut off at the next opening. One writer at a time (lock file
-// with flock): a second process gets an error that names the directory and the other process.
+// Append-only: a sample's line is written whole and flushed (fsync in batches); a torn last line,
+// as kill -9 or a full disk leaves it, is cut off at the next opening. One writer at a time (lock
+// file with flock): a second process gets an error that names the directory and the other process.
 // Errors   kFailedPrecondition (locked; a manifest of another configuration, with the fields that
 //          differ), kResourceExhausted (disk full: nothing written before is lost), kIo.
 // Threads  append_* from any thread.

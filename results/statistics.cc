@@ -12,7 +12,9 @@
 namespace r1eval {
 namespace {
 
-double clamp01(double x) { return std::clamp(x, 0.0, 1.0); }
+double clamp01(double x) {
+  return std::clamp(x, 0.0, 1.0);
+}
 
 double normal_quantile(double level) {
   return boost::math::quantile(boost::math::normal(), 0.5 + level / 2);
@@ -97,8 +99,8 @@ std::optional<double> se_stratified(std::span<const double> item_means,
   std::vector<double> terms;
   for (const auto& [stratum, members] : strata) {
     const auto n_s = static_cast<double>(members.size());
-    // A stratum of one item shows no variance of its own; its distance from the mean stands in, which
-    // errs on the wide side.
+    // A stratum of one item shows no variance of its own; its distance from the mean stands in,
+    // which errs on the wide side.
     const double m_s = members.size() > 1 ? mean(members) : m;
     const double degrees = members.size() > 1 ? n_s - 1 : 1;
     std::vector<double> squares;
@@ -135,7 +137,8 @@ Interval clopper_pearson_interval(std::int64_t successes, std::int64_t n, double
 }
 
 Interval t_interval(double value, double se, double degrees_of_freedom, double level) {
-  const double t = boost::math::quantile(boost::math::students_t(degrees_of_freedom), 0.5 + level / 2);
+  const double t =
+      boost::math::quantile(boost::math::students_t(degrees_of_freedom), 0.5 + level / 2);
   return {clamp01(value - t * se), clamp01(value + t * se), "t", level};
 }
 

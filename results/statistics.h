@@ -34,8 +34,8 @@ std::optional<double> se_rerun(std::span<const double> variances,
 std::optional<double> se_clustered(std::span<const double> item_means,
                                    std::span<const std::int64_t> cluster_of);
 
-// sqrt( sum_s (n_s/n)^2 S_s^2 / n_s ) for fixed, complete strata; strata of one item are pooled into
-// the plain variance. None for n < 2.
+// sqrt( sum_s (n_s/n)^2 S_s^2 / n_s ) for fixed, complete strata; strata of one item are pooled
+// into the plain variance. None for n < 2.
 std::optional<double> se_stratified(std::span<const double> item_means,
                                     std::span<const std::int64_t> stratum_of);
 
@@ -49,7 +49,7 @@ Interval t_interval(double value, double se, double degrees_of_freedom, double l
 double pass_at_k(std::int64_t n, std::int64_t c, std::int64_t k);
 
 struct Vote {
-  double score = 0;        // share of the classes tied for most votes that are right; 0 without votes
+  double score = 0;  // share of the classes tied for most votes that are right; 0 without votes
   bool is_tied = false;
   std::int64_t votes = 0;  // samples that gave an answer
 };

@@ -11,19 +11,25 @@ namespace {
 
 using Row = std::vector<std::string>;
 
-// Columns that a terminal uses for UTF-8 text without wide characters: bytes that begin a character.
+// Columns that a terminal uses for UTF-8 text without wide characters: bytes that begin a
+// character.
 std::size_t width(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
-std::string percent(double fraction) { return fmt::format("{:.1f}", 100 * fraction); }
+std::string percent(double fraction) {
+  return fmt::format("{:.1f}", 100 * fraction);
+}
 
 std::string optional_percent(const std::optional<double>& fraction) {
   return fraction ? fmt::format("{:.2f}", 100 * *fraction) : "-";
 }
 
-std::string count(std::int64_t n) { return n == 0 ? "-" : std::to_string(n); }
+std::string count(std::int64_t n) {
+  return n == 0 ? "-" : std::to_string(n);
+}
 
 std::string layout(const std::vector<Row>& rows) {
   std::vector<std::size_t> widths(rows.front().size(), 0);
@@ -61,7 +67,8 @@ Row metric_row(const std::string& task, const std::string& metric, const Score& 
     return row;
   }
   row.push_back(percent(score.value));
-  row.push_back(fmt::format("[{}, {}]", percent(score.interval.lower), percent(score.interval.upper)));
+  row.push_back(
+      fmt::format("[{}, {}]", percent(score.interval.lower), percent(score.interval.upper)));
   row.push_back(optional_percent(score.se_population));
   row.push_back(optional_percent(score.se_rerun));
   return row;
@@ -81,7 +88,8 @@ std::string results_table(const RunSummary& summary) {
     row.push_back(count(t.n_unscored));
     row.push_back(count(t.n_truncated));
     row.push_back(count(t.n_no_answer));
-    row.push_back(t.mean_completion_tokens ? fmt::format("{:.0f}", *t.mean_completion_tokens) : "-");
+    row.push_back(t.mean_completion_tokens ? fmt::format("{:.0f}", *t.mean_completion_tokens)
+                                           : "-");
     row.push_back(t.seconds ? fmt::format("{:.1f}", *t.seconds) : "-");
     rows.push_back(row);
     for (const auto& [name, score] : t.extra_metrics) {
@@ -90,8 +98,9 @@ std::string results_table(const RunSummary& summary) {
       rows.push_back(extra);
     }
     if (t.n_samples < t.n_planned) {
-      notes.push_back(fmt::format("{}: {} of {} samples are missing; the score is over what is there",
-                                  t.task, t.n_planned - t.n_samples, t.n_planned));
+      notes.push_back(
+          fmt::format("{}: {} of {} samples are missing; the score is over what is there", t.task,
+                      t.n_planned - t.n_samples, t.n_planned));
     } else if (t.is_partial) {
       notes.push_back(fmt::format("{}: partial, over a part of its items", t.task));
     }
@@ -101,8 +110,9 @@ std::string results_table(const RunSummary& summary) {
     }
   }
   notes.insert(notes.end(), summary.notes.begin(), summary.notes.end());
-  std::string out = fmt::format("\nmodel {}{}\n\n", summary.model,
-                                summary.model_revision.empty() ? "" : " at " + summary.model_revision);
+  std::string out =
+      fmt::format("\nmodel {}{}\n\n", summary.model,
+                  summary.model_revision.empty() ? "" : " at " + summary.model_revision);
   out += layout(rows);
   out += "\n";
   for (const std::string& note : notes) {

@@ -101,9 +101,10 @@ Status DatasetStore::fetch(const Task& task, const Say& say) const {
   } else {
     for (const SourceFile* file : missing) {
       if (file->url.empty()) {
-        return fail(ErrorCode::kUnsupported,
-                    fmt::format("{}: {} has no address to fetch it from: `r1eval data import {} PATH`",
-                                task.name, file->path, task.name));
+        return fail(
+            ErrorCode::kUnsupported,
+            fmt::format("{}: {} has no address to fetch it from: `r1eval data import {} PATH`",
+                        task.name, file->path, task.name));
       }
       const std::string destination = place(task, *file);
       R1_RETURN_IF_ERROR(make_directories(folder_of(destination)));
@@ -157,9 +158,11 @@ Status DatasetStore::import(const Task& task, const std::string& path, const Say
       }
     }
     for (const SourceFile& file : task.sources) {
-      if (!file.sha256.empty() && base_name(file.path) == base_name(candidate) && near_miss.empty()) {
-        near_miss = fmt::format("{} has the right name but {} bytes, expected {} bytes with SHA-256 {}",
-                                candidate, size, file.bytes, file.sha256);
+      if (!file.sha256.empty() && base_name(file.path) == base_name(candidate) &&
+          near_miss.empty()) {
+        near_miss =
+            fmt::format("{} has the right name but {} bytes, expected {} bytes with SHA-256 {}",
+                        candidate, size, file.bytes, file.sha256);
       }
     }
     if (const auto match = by_name.find(base_name(candidate)); match != by_name.end()) {
@@ -171,7 +174,8 @@ Status DatasetStore::import(const Task& task, const std::string& path, const Say
     std::error_code error;
     for (auto entry = std::filesystem::recursive_directory_iterator(
              path, std::filesystem::directory_options::skip_permission_denied, error);
-         !error && entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
+         !error && entry != std::filesystem::recursive_directory_iterator();
+         entry.increment(error)) {
       if (entry->is_regular_file(error)) {
         R1_RETURN_IF_ERROR(look_at(entry->path().string()));
       }
@@ -208,10 +212,11 @@ Status DatasetStore::import(const Task& task, const std::string& path, const Say
     }
   }
   if (n_missing > 0) {
-    return fail(ErrorCode::kParse,
-                fmt::format("{}: {} of {} files were not found under {} ({}{}). Nothing was imported.{}",
-                            task.name, n_missing, n_wanted, path, missing,
-                            n_missing > 3 ? ", …" : "", near_miss.empty() ? "" : " " + near_miss));
+    return fail(
+        ErrorCode::kParse,
+        fmt::format("{}: {} of {} files were not found under {} ({}{}). Nothing was imported.{}",
+                    task.name, n_missing, n_wanted, path, missing, n_missing > 3 ? ", …" : "",
+                    near_miss.empty() ? "" : " " + near_miss));
   }
   for (const auto& [file, from] : found) {
     R1_RETURN_IF_ERROR(copy_file(from, place(task, *file)));
@@ -224,7 +229,8 @@ Status DatasetStore::import(const Task& task, const std::string& path, const Say
       }
     }
   }
-  say(fmt::format("{}: {} files imported into {}/{}{}", task.name, found.size(), root_, task.dataset,
+  say(fmt::format("{}: {} files imported into {}/{}{}", task.name, found.size(), root_,
+                  task.dataset,
                   by_name.empty() ? "" : " (unverified: there is no checksum of ours for them)"));
   return ok_status();
 }

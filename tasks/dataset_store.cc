@@ -76,7 +76,8 @@ struct RowReader {
     }
     Item item;
     if (columns.id.empty()) {
-      item.id = file.value.empty() ? std::to_string(number) : fmt::format("{}/{}", file.value, number);
+      item.id =
+          file.value.empty() ? std::to_string(number) : fmt::format("{}/{}", file.value, number);
     } else {
       R1_TRY(item.id, column(row, line, columns.id));
       item.id = strip(item.id);
@@ -97,17 +98,17 @@ struct RowReader {
       R1_TRY(const std::string target, column(row, line, columns.target));
       item.target = strip(target);
       if (item.target.empty()) {
-        return error(line, fmt::format("column '{}' is empty: every item needs its answer",
-                                       columns.target));
+        return error(
+            line, fmt::format("column '{}' is empty: every item needs its answer", columns.target));
       }
     }
     if (!item.choices.empty() && !columns.target_is_first_choice) {
       const auto n = static_cast<std::int64_t>(item.choices.size());
       item.correct_choice = item.target.size() == 1 ? item.target[0] - 'A' : -1;
       if (item.correct_choice < 0 || item.correct_choice >= n) {
-        return error(line, fmt::format("column '{}' is '{}': expected a letter from A to {}",
-                                       columns.target, item.target.substr(0, 40),
-                                       static_cast<char>('A' + n - 1)));
+        return error(
+            line, fmt::format("column '{}' is '{}': expected a letter from A to {}", columns.target,
+                              item.target.substr(0, 40), static_cast<char>('A' + n - 1)));
       }
     }
     for (const auto& [name, from] : columns.metadata) {
@@ -181,8 +182,8 @@ Status read_csv_text(const RowReader& reader, std::string_view text, std::vector
   for (std::size_t r = first; r < rows->size(); ++r) {
     CsvRow& fields = (*rows)[r];
     if (fields.fields.size() != names.size()) {
-      return reader.error(fields.line, fmt::format("{} columns, expected {}", fields.fields.size(),
-                                                   names.size()));
+      return reader.error(
+          fields.line, fmt::format("{} columns, expected {}", fields.fields.size(), names.size()));
     }
     Row row;
     for (std::size_t c = 0; c < names.size(); ++c) {
@@ -215,11 +216,13 @@ Result<std::string> read_zip_member(const std::string& path, const std::string& 
     zip_error_fini(&reason);
     return fail(ErrorCode::kParse, fmt::format("{}: {}", path, text));
   }
+
   struct Closer {
     zip_t* archive;
 
     ~Closer() { zip_discard(archive); }
   } closer{archive};
+
   // The exact name, else the only member whose path ends in it.
   zip_int64_t index = zip_name_locate(archive, member.c_str(), 0);
   if (index < 0) {
@@ -237,14 +240,13 @@ Result<std::string> read_zip_member(const std::string& path, const std::string& 
   }
   zip_stat_t info;
   if (zip_stat_index(archive, static_cast<zip_uint64_t>(index), 0, &info) != 0 ||
-      (info.valid & ZIP_STAT_SIZE) == 0 ||
-      info.size > static_cast<zip_uint64_t>(kLargestMember)) {
+      (info.valid & ZIP_STAT_SIZE) == 0 || info.size > static_cast<zip_uint64_t>(kLargestMember)) {
     return fail(ErrorCode::kParse, fmt::format("{}: member {} has no usable size", path, member));
   }
   zip_file_t* const file =
-      password.empty()
-          ? zip_fopen_index(archive, static_cast<zip_uint64_t>(index), 0)
-          : zip_fopen_index_encrypted(archive, static_cast<zip_uint64_t>(index), 0, password.c_str());
+      password.empty() ? zip_fopen_index(archive, static_cast<zip_uint64_t>(index), 0)
+                       : zip_fopen_index_encrypted(archive, static_cast<zip_uint64_t>(index), 0,
+                                                   password.c_str());
   if (file == nullptr) {
     return fail(ErrorCode::kParse,
                 fmt::format("{}: member {}: {}", path, member, zip_strerror(archive)));
@@ -299,7 +301,8 @@ std::vector<FileStatus> DatasetStore::status(const Task& task, bool deep) const 
       status.detail = fmt::format("{} bytes, expected {}", *size, file.bytes);
     } else if (file.sha256.empty()) {
       status.state = FileState::kUnverified;
-      status.detail = file.local.empty() ? "there is no checksum of ours for it" : "a file of yours";
+      status.detail =
+          file.local.empty() ? "there is no checksum of ours for it" : "a file of yours";
     } else {
       status.state = FileState::kVerified;
       if (deep) {
@@ -334,8 +337,7 @@ Result<TaskData> DatasetStore::load(const Task& task) const {
       std::int64_t number = 0;
       while (!text.empty()) {
         const std::size_t end = text.find('\n');
-        R1_RETURN_IF_ERROR(
-            read_jsonl_line(reader, text.substr(0, end), ++number, n_rows, items));
+        R1_RETURN_IF_ERROR(read_jsonl_line(reader, text.substr(0, end), ++number, n_rows, items));
         text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
       }
       return ok_status();

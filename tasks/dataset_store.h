@@ -36,6 +36,7 @@ class DatasetStore {
  public:
   // `root` empty: data_directory()/datasets, or R1EVAL_DATA_DIR.
   explicit DatasetStore(std::string root = "");
+
   const std::string& root() const { return root_; }
 
   // State of every file of the task. `deep` hashes the bytes, else size and a stamp are compared.

@@ -17,27 +17,34 @@ namespace {
 
 // openai/simple-evals at ee3b0318d8d1, common.py, QUERY_TEMPLATE_MULTICHOICE.
 constexpr std::string_view kMultipleChoice =
-    "Answer the following multiple choice question. The last line of your response should be of the "
-    "following format: 'Answer: $LETTER' (without quotes) where LETTER is one of ABCD. Think step by "
+    "Answer the following multiple choice question. The last line of your response should be of "
+    "the "
+    "following format: 'Answer: $LETTER' (without quotes) where LETTER is one of ABCD. Think step "
+    "by "
     "step before answering.\n\n{Question}\n\nA) {A}\nB) {B}\nC) {C}\nD) {D}";
 
 // The same repository, math_eval.py, QUERY_TEMPLATE.
 constexpr std::string_view kMathSimpleEvals =
-    "Solve the following math problem step by step. The last line of your response should be of the "
-    "form Answer: $ANSWER (without quotes) where $ANSWER is the answer to the problem.\n\n{Question}"
-    "\n\nRemember to put your answer on its own line after \"Answer:\", and you do not need to use a "
+    "Solve the following math problem step by step. The last line of your response should be of "
+    "the "
+    "form Answer: $ANSWER (without quotes) where $ANSWER is the answer to the "
+    "problem.\n\n{Question}"
+    "\n\nRemember to put your answer on its own line after \"Answer:\", and you do not need to use "
+    "a "
     "\\boxed command.";
 
 // huggingface/lighteval at 3fd15266bc84, tasks for LiveCodeBench: the plain user turn.
 constexpr std::string_view kLcbHead =
-    "You will be given a question (problem specification) and will generate a correct Python program "
+    "You will be given a question (problem specification) and will generate a correct Python "
+    "program "
     "that matches the specification and passes all tests.\n\nQuestion: {question_content}\n\n";
 constexpr std::string_view kLcbStarter =
     "You will use the following starter code to write the solution to the problem and enclose your "
     "code within delimiters.";
 constexpr std::string_view kLcbStdin =
     "Read the inputs from stdin solve the problem and write the answer to stdout (do not directly "
-    "test on the sample inputs). Enclose your code within delimiters as follows. Ensure that when the "
+    "test on the sample inputs). Enclose your code within delimiters as follows. Ensure that when "
+    "the "
     "python program runs, it reads the inputs, runs the algorithm and writes output to STDOUT.";
 constexpr std::string_view kLcbCode = "\n```python\n{starter_code}\n```\n\n";
 constexpr std::string_view kLcbPlaceholder = "# YOUR CODE HERE";
@@ -244,11 +251,12 @@ class Renderer : public PromptRenderer {
     return order;
   }
 
-  // All items of repeat 0, then of repeat 1, …: one generator, seeded with 0, walks over all of them.
+  // All items of repeat 0, then of repeat 1, …: one generator, seeded with 0, walks over all of
+  // them.
   void draw_simple_evals() {
     PythonRandom random(0);
-    const std::size_t n = data_.items.size() * static_cast<std::size_t>(std::max<std::int64_t>(
-                                                   1, options_.k));
+    const std::size_t n =
+        data_.items.size() * static_cast<std::size_t>(std::max<std::int64_t>(1, options_.k));
     drawn_.reserve(n);
     for (std::size_t i = 0; i < n; ++i) {
       drawn_.push_back(random.permutation(4));
@@ -289,10 +297,11 @@ Result<std::unique_ptr<PromptRenderer>> PromptRenderer::create(const Task& task,
   if (task.prompt.style == "choice" && task.prompt.text.empty()) {
     for (const Item& item : data.items) {
       if (item.choices.size() != 4) {
-        return fail(ErrorCode::kInvalidArgument,
-                    fmt::format("task {} item {}: {} choices; the built-in multiple-choice prompt has "
-                                "four, give prompt.text for another number",
-                                task.name, item.id, item.choices.size()));
+        return fail(
+            ErrorCode::kInvalidArgument,
+            fmt::format("task {} item {}: {} choices; the built-in multiple-choice prompt has "
+                        "four, give prompt.text for another number",
+                        task.name, item.id, item.choices.size()));
       }
     }
   }

@@ -17,12 +17,12 @@ namespace r1eval {
 
 struct RenderOptions {
   std::uint64_t run_seed = 0;
-  std::int64_t k = 1;             // samples an item: simple-evals' shuffle walks over all of them
-  std::string shuffle;            // empty: the task's
-  std::string directive_position; // empty: the task's
-  std::string prompt_variant;     // e.g. "lcb-generic", "simple-evals"; empty: the task's own
-  std::string system_prompt;      // empty: the task's
-  std::int64_t n_shots = -1;      // -1: the task's
+  std::int64_t k = 1;              // samples an item: simple-evals' shuffle walks over all of them
+  std::string shuffle;             // empty: the task's
+  std::string directive_position;  // empty: the task's
+  std::string prompt_variant;      // e.g. "lcb-generic", "simple-evals"; empty: the task's own
+  std::string system_prompt;       // empty: the task's
+  std::int64_t n_shots = -1;       // -1: the task's
 };
 
 struct RenderedPrompt {

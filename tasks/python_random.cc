@@ -35,8 +35,7 @@ std::uint32_t PythonRandom::next() {
   constexpr std::size_t kM = 397;
   if (index_ >= kN) {
     for (std::size_t k = 0; k < kN; ++k) {
-      const std::uint32_t y =
-          (state_[k] & 0x80000000U) | (state_[(k + 1) % kN] & 0x7fffffffU);
+      const std::uint32_t y = (state_[k] & 0x80000000U) | (state_[(k + 1) % kN] & 0x7fffffffU);
       state_[k] = state_[(k + kM) % kN] ^ (y >> 1) ^ ((y & 1U) != 0 ? 0x9908b0dfU : 0U);
     }
     index_ = 0;

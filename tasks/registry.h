@@ -1,5 +1,5 @@
-// The tasks and suites there are: built-in ones (compiled in from tasks/*.toml), those in the folders
-// of R1EVAL_TASK_PATH (colon separated), and a file named on the command line.
+// The tasks and suites there are: built-in ones (compiled in from tasks/*.toml), those in the
+// folders of R1EVAL_TASK_PATH (colon separated), and a file named on the command line.
 #pragma once
 
 #include <string>
@@ -21,8 +21,11 @@ class TaskRegistry {
  public:
   // Errors: kParse naming file, line and key.
   static Result<TaskRegistry> open();
+
   const std::vector<Task>& tasks() const { return tasks_; }
+
   const std::vector<Suite>& suites() const { return suites_; }
+
   // A task by name, or by the path of a TOML file (anything with a '/' or ending in .toml).
   // Errors: kInvalidArgument with the nearest name.
   Result<Task> find(const std::string& name_or_path) const;

@@ -19,25 +19,25 @@ struct SourceFile {
   std::string url;            // where `data fetch` takes it from; empty: import only
   std::string sha256;         // empty: unverified, and every listing says so
   std::int64_t bytes = -1;
-  std::string format;         // "jsonl", "csv", "zip+csv"
-  std::string member;         // for archives: the file inside
-  std::string password;       // for encrypted archives, published by their authors
-  std::string builtin;        // compiled in under this name, e.g. "mini/mini_math.jsonl"
-  std::string local;          // a user's own file, as a path; never pinned
-  std::string value;          // what the column "@value" reads (MMLU: the subject)
-  std::string group;          // what the column "@group" reads (MMLU: the category)
-  bool is_optional = false;   // the task can run without it
+  std::string format;        // "jsonl", "csv", "zip+csv"
+  std::string member;        // for archives: the file inside
+  std::string password;      // for encrypted archives, published by their authors
+  std::string builtin;       // compiled in under this name, e.g. "mini/mini_math.jsonl"
+  std::string local;         // a user's own file, as a path; never pinned
+  std::string value;         // what the column "@value" reads (MMLU: the subject)
+  std::string group;         // what the column "@group" reads (MMLU: the category)
+  bool is_optional = false;  // the task can run without it
 };
 
 // Which fields of a row become what of an Item.
 struct ColumnMap {
-  bool has_header = true;     // CSV: the first row names the columns; else they are "0", "1", …
-  std::string id;             // empty: "<file value>/<row number from 0>"
+  bool has_header = true;  // CSV: the first row names the columns; else they are "0", "1", …
+  std::string id;          // empty: "<file value>/<row number from 0>"
   std::string question;
   std::string target;
   std::vector<std::string> tests;    // columns that become Item::tests, a JSON object of texts
   std::vector<std::string> choices;  // multiple choice: columns in order; "name.0" reads an array
-  bool target_is_first_choice = false;   // GPQA: the first of `choices` is right
+  bool target_is_first_choice = false;          // GPQA: the first of `choices` is right
   std::map<std::string, std::string> metadata;  // name in our records -> column
   std::string cluster;
   std::string stratum;
@@ -56,7 +56,7 @@ struct PromptSpec {
   std::string text;       // the template itself, with {question}, {A} … as the style says
   std::string directive;  // sentence that asks for the answer form
   std::string directive_position = "after";  // "before", "after", "none"
-  std::string system;     // empty: no system message
+  std::string system;                        // empty: no system message
   std::int64_t n_shots = 0;
   std::string shuffle = "none";  // of choices: "r1eval", "simple-evals", "none"
 };
@@ -64,18 +64,18 @@ struct PromptSpec {
 struct Task {
   std::string name;
   std::string title;
-  std::string version;      // changes when a score can change
+  std::string version;  // changes when a score can change
   std::vector<std::string> suites;
-  std::string dataset;      // folder name in the store; empty: built in
+  std::string dataset;  // folder name in the store; empty: built in
   std::vector<SourceFile> sources;
-  std::string archive_url;     // an archive that holds the files, for `data fetch`
+  std::string archive_url;  // an archive that holds the files, for `data fetch`
   std::string archive_sha256;
   std::int64_t archive_bytes = -1;
   ColumnMap columns;
   RowFilter filter;
   PromptSpec prompt;
   GraderSpec grader;
-  std::int64_t k = 1;       // samples an item by default
+  std::int64_t k = 1;  // samples an item by default
   std::int64_t max_tokens = 32768;
   double temperature = 0.6;
   double top_p = 0.95;
@@ -85,8 +85,8 @@ struct Task {
   bool is_redistributable = true;  // may item texts stand in reports?
   bool needs_sandbox = false;      // graded by running programs
   std::string notes;
-  std::string definition_sha256;   // of the TOML text
-  std::string path;                // the user's file; empty: built in
+  std::string definition_sha256;  // of the TOML text
+  std::string path;               // the user's file; empty: built in
 };
 
 }  // namespace r1eval

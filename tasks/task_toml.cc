@@ -2,9 +2,9 @@
 // scores come to mean something else than their author thinks.
 #include <fmt/format.h>
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <cmath>
-#include <toml++/toml.h>
 #include <utility>
 
 #include "base/hash.h"
@@ -189,10 +189,11 @@ Status read_file_entry(const toml::table& table, const std::string& origin,
   R1_RETURN_IF_ERROR(section.string("group", file.group));
   R1_RETURN_IF_ERROR(section.boolean("optional", file.is_optional));
   R1_RETURN_IF_ERROR(section.refuse_unknown());
-  const int n_places = (file.path.empty() ? 0 : 1) + (file.builtin.empty() ? 0 : 1) +
-                       (file.local.empty() ? 0 : 1);
+  const int n_places =
+      (file.path.empty() ? 0 : 1) + (file.builtin.empty() ? 0 : 1) + (file.local.empty() ? 0 : 1);
   if (n_places != 1) {
-    return section.error("path", "give one of path (in the store), local (a file of yours) or builtin");
+    return section.error("path",
+                         "give one of path (in the store), local (a file of yours) or builtin");
   }
   if (file.path.find("..") != std::string::npos || file.path.starts_with('/')) {
     return section.error("path", "must lie inside the dataset's folder");
@@ -218,7 +219,8 @@ Status read_dataset(const toml::table& table, const std::string& origin, Task& t
   R1_RETURN_IF_ERROR(section.boolean("has_header", task.columns.has_header));
   R1_RETURN_IF_ERROR(section.string("archive_url", task.archive_url));
   R1_RETURN_IF_ERROR(section.string("archive_sha256", task.archive_sha256));
-  R1_RETURN_IF_ERROR(section.integer("archive_bytes", task.archive_bytes, 0, std::int64_t{1} << 44));
+  R1_RETURN_IF_ERROR(
+      section.integer("archive_bytes", task.archive_bytes, 0, std::int64_t{1} << 44));
   const toml::node* files = section.find("files");
   const toml::array* array = files == nullptr ? nullptr : files->as_array();
   if (array == nullptr || array->empty()) {
@@ -265,11 +267,12 @@ Status read_prompt(const toml::table& table, const std::string& origin, Task& ta
   Section section(table, origin, "prompt");
   PromptSpec& prompt = task.prompt;
   prompt.style = task.columns.choices.empty() ? "problem" : "choice";
-  R1_RETURN_IF_ERROR(section.choice("style", prompt.style, {"problem", "choice", "lcb", "template"}));
+  R1_RETURN_IF_ERROR(
+      section.choice("style", prompt.style, {"problem", "choice", "lcb", "template"}));
   R1_RETURN_IF_ERROR(section.string("text", prompt.text));
   R1_RETURN_IF_ERROR(section.string("directive", prompt.directive));
-  R1_RETURN_IF_ERROR(section.choice("directive_position", prompt.directive_position,
-                                    {"before", "after", "none"}));
+  R1_RETURN_IF_ERROR(
+      section.choice("directive_position", prompt.directive_position, {"before", "after", "none"}));
   R1_RETURN_IF_ERROR(section.string("system", prompt.system));
   R1_RETURN_IF_ERROR(section.integer("shots", prompt.n_shots, 0, 100));
   R1_RETURN_IF_ERROR(section.choice("shuffle", prompt.shuffle, {"none", "r1eval", "simple-evals"}));
@@ -304,7 +307,8 @@ Result<Task> parse_task(std::string_view text, const std::string& origin) {
   task.definition_sha256 = sha256_hex(text);
   Section section(table, origin, "");
   R1_RETURN_IF_ERROR(section.required_string("name", task.name));
-  if (task.name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") !=
+  if (task.name.find_first_not_of(
+          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") !=
       std::string::npos) {
     return section.error("name", "only letters, digits, '_', '-' and '.' may stand in a name");
   }

@@ -42,18 +42,18 @@ inline void report_absent(const std::string& name) {
   std::printf("[extra] absent: %s\n", name.c_str());
 }
 
-#define R1_REQUIRE_SHARED(variable, relative)                                  \
-  const std::string variable = ::r1eval::shared_path(relative);                \
-  if (variable.empty()) {                                                      \
-    ::r1eval::report_absent(relative);                                         \
-    GTEST_SKIP() << "absent: $R1EVAL_SHARED/" << (relative);                   \
+#define R1_REQUIRE_SHARED(variable, relative)                   \
+  const std::string variable = ::r1eval::shared_path(relative); \
+  if (variable.empty()) {                                       \
+    ::r1eval::report_absent(relative);                          \
+    GTEST_SKIP() << "absent: $R1EVAL_SHARED/" << (relative);    \
   }
 
-#define R1_REQUIRE_TEST_MODEL(variable, file)                                  \
-  const std::string variable = ::r1eval::test_model_path(file);                \
-  if (variable.empty()) {                                                      \
-    ::r1eval::report_absent(std::string("model ") + (file));                   \
-    GTEST_SKIP() << "absent: $R1EVAL_TEST_MODELS/" << (file);                  \
+#define R1_REQUIRE_TEST_MODEL(variable, file)                   \
+  const std::string variable = ::r1eval::test_model_path(file); \
+  if (variable.empty()) {                                       \
+    ::r1eval::report_absent(std::string("model ") + (file));    \
+    GTEST_SKIP() << "absent: $R1EVAL_TEST_MODELS/" << (file);   \
   }
 
 }  // namespace r1eval
