@@ -1,0 +1,185 @@
+// Normalisation, activation, rotation, quantisation and attention against the oracle.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/kernels.h"
+#include "kernels/reference/reference.h"
+
+namespace r1eval::kernels {
+namespace {
+
+class VectorKernelTest : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    table_ = kernels_for(GetParam());
+    if (table_ == nullptr) {
+      GTEST_SKIP() << "this processor has no " << GetParam();
+    }
+  }
+
+  std::vector<float> floats(std::int64_t n, float scale = 1.0F) {
+    std::normal_distribution<float> normal(0.0F, scale);
+    std::vector<float> out(static_cast<std::size_t>(n));
+    for (float& value : out) {
+      value = normal(random_);
+    }
+    return out;
+  }
+
+  const KernelTable* table_ = nullptr;
+  std::mt19937 random_{11};
+};
+
+TEST_P(VectorKernelTest, RmsNormAgreesWithTheOracle) {
+  for (const std::int64_t n : {1, 15, 16, 64, 576, 577}) {
+    const auto x = floats(n, 3.0F);
+    const auto gain = floats(n);
+    std::vector<float> out(static_cast<std::size_t>(n));
+    table_->rms_norm(x.data(), gain.data(), 1e-5F, n, out.data());
+    const auto oracle = reference::rms_norm(x.data(), gain.data(), 1e-5, n);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      EXPECT_NEAR(out[i], oracle[i], 2e-6 * (std::fabs(oracle[i]) + 1e-3));
+    }
+  }
+}
+
+TEST_P(VectorKernelTest, SiluProductAgreesWithTheOracleAlsoAtExtremes) {
+  auto gate = floats(35, 5.0F);
+  gate[0] = 100.0F;
+  gate[1] = -100.0F;
+  gate[2] = 0.0F;
+  gate[3] = -87.5F;
+  const auto up = floats(35);
+  std::vector<float> out(35);
+  table_->silu_product(gate.data(), up.data(), 35, out.data());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const double oracle =
+        reference::silu_product(static_cast<double>(gate[i]), static_cast<double>(up[i]));
+    EXPECT_NEAR(out[i], oracle, 2e-6 * std::fabs(oracle) + 1e-30);
+  }
+}
+
+TEST_P(VectorKernelTest, RotationTurnsPairsHalfAHeadApart) {
+  for (const std::int64_t n : {2, 16, 64, 40}) {
+    const auto x = floats(n);
+    std::vector<float> cosines;
+    std::vector<float> sines;
+    for (std::int64_t i = 0; i < n / 2; ++i) {
+      cosines.push_back(std::cos(0.1F * static_cast<float>(i)));
+      sines.push_back(std::sin(0.1F * static_cast<float>(i)));
+    }
+    auto y = x;
+    table_->rotate_halves(y.data(), cosines.data(), sines.data(), n);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(n / 2); ++i) {
+      const std::size_t j = i + static_cast<std::size_t>(n / 2);
+      EXPECT_NEAR(y[i], x[i] * cosines[i] - x[j] * sines[i], 1e-6F);
+      EXPECT_NEAR(y[j], x[j] * cosines[i] + x[i] * sines[i], 1e-6F);
+    }
+  }
+}
+
+TEST_P(VectorKernelTest, QuantisationIsWithinHalfAStepAndKeepsItsSums) {
+  auto x = floats(96);
+  for (std::size_t i = 32; i < 64; ++i) {
+    x[i] = 0.0F;  // a block of zeros has scale 0
+  }
+  std::vector<std::int8_t> values(96);
+  std::vector<float> scales(3);
+  std::vector<float> sums(3);
+  std::vector<float> sums16(6);
+  const QuantizedColumns q{values.data(), scales.data(), sums.data(), sums16.data(), 96};
+  table_->quantize(x.data(), q, 0);
+  EXPECT_EQ(scales[1], 0.0F);
+  for (std::size_t i = 0; i < 96; ++i) {
+    EXPECT_NEAR(static_cast<float>(values[i]) * scales[i / 32], x[i], 0.501F * scales[i / 32]);
+  }
+  for (std::size_t h = 0; h < 6; ++h) {
+    int sum = 0;
+    for (std::size_t i = 0; i < 16; ++i) {
+      sum += values[16 * h + i];
+    }
+    EXPECT_EQ(sums16[h], static_cast<float>(sum) * scales[h / 2]);
+  }
+}
+
+TEST_P(VectorKernelTest, HalvesAreRoundedAsTheScalarConversionDoes) {
+  const auto x = floats(37, 100.0F);
+  std::vector<std::uint16_t> out(37);
+  table_->to_half(x.data(), 37, out.data());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    EXPECT_EQ(out[i], float_to_half(x[i]));
+  }
+}
+
+// Pages in reverse order, garbage (NaN) in the slots that no position owns.
+TEST_P(VectorKernelTest, AttentionAgreesWithTheOracleOverPagesAndSpans) {
+  for (const std::int64_t head_dim : {8, 16, 24, 64, 80, 128}) {
+    for (const std::int64_t n_positions : {1, 2, 31, 32, 33, 256, 257, 700}) {
+      for (const std::int64_t n_queries : {1, 3, 7}) {
+        const std::int64_t value_dim = (head_dim + 15) / 16 * 16;
+        const std::int64_t n_pages = (n_positions + kPageTokens - 1) / kPageTokens;
+        const auto queries = floats(n_queries * head_dim, 2.0F);
+        const auto keys = floats(n_positions * head_dim);
+        const auto values = floats(n_positions * head_dim);
+        std::vector<std::int32_t> pages;
+        for (std::int64_t i = n_pages - 1; i >= 0; --i) {
+          pages.push_back(static_cast<std::int32_t>(i));
+        }
+        std::vector<float> key_store(static_cast<std::size_t>(n_pages * head_dim * kPageTokens),
+                                     NAN);
+        std::vector<float> value_store(static_cast<std::size_t>(n_pages * value_dim * kPageTokens),
+                                       NAN);
+        for (std::int64_t t = 0; t < n_positions; ++t) {
+          const std::int64_t page = pages[static_cast<std::size_t>(t / kPageTokens)];
+          const std::int64_t slot = t % kPageTokens;
+          for (std::int64_t d = 0; d < value_dim; ++d) {
+            const auto value_at =
+                static_cast<std::size_t>((page * kPageTokens + slot) * value_dim + d);
+            value_store[value_at] =
+                d < head_dim ? values[static_cast<std::size_t>(t * head_dim + d)] : 0.0F;
+            if (d < head_dim) {
+              key_store[static_cast<std::size_t>((page * head_dim + d) * kPageTokens + slot)] =
+                  keys[static_cast<std::size_t>(t * head_dim + d)];
+            }
+          }
+        }
+        std::vector<float> out(static_cast<std::size_t>(n_queries * head_dim));
+        AttentionTask task;
+        task.queries = queries.data();
+        task.query_stride = head_dim;
+        task.n_queries = n_queries;
+        task.head_dim = head_dim;
+        task.value_dim = value_dim;
+        task.n_positions = n_positions;
+        task.scale = 0.125F;
+        task.pages = pages.data();
+        task.keys = key_store.data();
+        task.values = value_store.data();
+        task.key_page_stride = head_dim * kPageTokens;
+        task.value_page_stride = value_dim * kPageTokens;
+        task.out = out.data();
+        task.out_stride = head_dim;
+        table_->attend(task);
+        for (std::int64_t q = 0; q < n_queries; ++q) {
+          const auto oracle = reference::attend(queries.data() + q * head_dim, keys.data(),
+                                                values.data(), n_positions, head_dim, 0.125);
+          for (std::int64_t d = 0; d < head_dim; ++d) {
+            ASSERT_NEAR(out[static_cast<std::size_t>(q * head_dim + d)],
+                        oracle[static_cast<std::size_t>(d)], 1e-5)
+                << head_dim << " " << n_positions << " " << n_queries;
+          }
+        }
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Isa, VectorKernelTest, testing::Values("scalar", "avx2", "avx512"),
+                         [](const auto& made) { return std::string(made.param); });
+
+}  // namespace
+}  // namespace r1eval::kernels
