@@ -69,8 +69,10 @@ struct KernelTable {
                        const float* x, std::int64_t x_stride, std::int64_t n, float* out,
                        std::int64_t out_stride);
   // Column `column` of q from `columns` values: per block of 32, scale = max |x| / 127, round to
-  // nearest even.
-  void (*quantize)(const float* x, const QuantizedColumns& q, std::int64_t column);
+  // nearest even. With rest_column >= 0, what was lost becomes that column in the same way: the sum
+  // of both columns' products has some 15 bits.
+  void (*quantize)(const float* x, const QuantizedColumns& q, std::int64_t column,
+                   std::int64_t rest_column);
   // out = x / sqrt(mean(x^2) + eps) * gain.
   void (*rms_norm)(const float* x, const float* gain, float eps, std::int64_t n, float* out);
   // out = silu(gate) * up, silu(x) = x / (1 + exp(-x)).

@@ -157,6 +157,12 @@ double mebibytes(std::int64_t bytes) {
   return static_cast<double>(bytes) / 1048576.0;
 }
 
+bool has_quantized_tensor(const GgufFile& file) {
+  return std::any_of(file.tensors().begin(), file.tensors().end(), [](const GgufTensor& tensor) {
+    return tensor_type_info(tensor.type).block_values > 1;
+  });
+}
+
 // Refuses what cannot fit before anything large is allocated.
 Status check_memory(const GgufFile& file, const ModelConfig& config, const KvShape& shape,
                     const CpuRunnerOptions& options) {
@@ -208,7 +214,8 @@ Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const GgufFile& file,
                             config.head_dim, kernels::kMaxHeadDim));
   }
   const bool as_f32 = options.numerics == Numerics::kReference;
-  const KvShape shape{config.n_layers, config.n_kv_heads, config.head_dim, !as_f32};
+  const KvShape shape{config.n_layers, config.n_kv_heads, config.head_dim,
+                      !as_f32 && has_quantized_tensor(file)};
   R1_RETURN_IF_ERROR(check_memory(file, config, shape, options));
   R1_TRY(ModelWeights weights, cpu::load_weights(file, config, as_f32));
   R1_TRY(KvCache cache, KvCache::make(shape, options.cache_tokens));

@@ -2,7 +2,8 @@
 //
 // Numerics  kReference: weights dequantised to float32, float32 activations and cache. For parity
 //           checks; needs four bytes a weight. kFast: quantised weights as stored, their inputs as
-//           8-bit blocks, F16 cache; float weights with float32 activations.
+//           8-bit blocks, F16 cache; files of float weights only keep float32 activations and
+//           cache.
 // Errors    kUnsupported (architecture, feature, tensor type, by name), kParse (the file
 // contradicts
 //           itself), kResourceExhausted with numbers when the machine's memory cannot hold weights,

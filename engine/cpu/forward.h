@@ -47,10 +47,13 @@ class Forward {
   void finish_qkv(std::int64_t layer, std::int64_t token);
   void attend(std::int64_t layer, std::int64_t token, std::int64_t kv_head);
   void add_to_residual(const Linear& linear, std::int64_t token);
-  void norm(const float* gain, std::int64_t from_token, std::int64_t column, bool quantized);
-  void quantize_rows(const float* rows, std::int64_t width, std::int64_t column);
-  // out rows = the linears applied to the current input columns; every linear has its own place.
-  void products(ThreadTeam& team, std::span<const Output> outputs, std::int64_t n);
+  void norm(const float* gain, std::int64_t from_token, std::int64_t column);
+  // Quantises row `column` of the input; with rest_column >= 0 in two parts (kernels.h).
+  void quantize_input(std::int64_t width, std::int64_t column, std::int64_t rest_column = -1);
+  // out rows = the linears applied to n input columns (and, where they are quantised, n_rest rest
+  // columns behind them); every linear has its own place.
+  void products(ThreadTeam& team, std::span<const Output> outputs, std::int64_t n,
+                std::int64_t n_rest = 0);
 
   kernels::QuantizedColumns quantized(std::int64_t width) const;
 

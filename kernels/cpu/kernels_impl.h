@@ -424,30 +424,39 @@ inline float exp_one(float x) {
   return v[0];
 }
 
-void quantize(const float* x, const QuantizedColumns& q, std::int64_t column) {
-  const std::int64_t n_blocks = q.columns / 32;
-  std::int8_t* values = q.values + column * q.columns;
-  float* scales = q.scales + column * n_blocks;
-  float* sums = q.scaled_sums + column * n_blocks;
-  float* sums16 = q.scaled_sums16 + column * n_blocks * 2;
-  for (std::int64_t b = 0; b < n_blocks; ++b) {
-    const Vec low = v_load(x + b * 32);
-    const Vec high = v_load(x + b * 32 + 16);
-    const float most = v_largest(v_max(v_abs(low), v_abs(high)));
-    const float scale = most / 127.0F;
-    const Vec inverse = v_set(most > 0.0F ? 127.0F / most : 0.0F);
-    const Vec limit = v_set(127.0F);
-    const Vec q_low = v_min(v_round(v_mul(low, inverse)), limit);
-    const Vec q_high = v_min(v_round(v_mul(high, inverse)), limit);
-    v_store_bytes(values + b * 32, q_low);
-    v_store_bytes(values + b * 32 + 16, q_high);
-    // Sums of whole numbers below 2^24 are exact in any order.
-    const float sum_low = v_sum(q_low);
-    const float sum_high = v_sum(q_high);
-    scales[b] = scale;
-    sums[b] = scale * (sum_low + sum_high);
-    sums16[2 * b] = scale * sum_low;
-    sums16[2 * b + 1] = scale * sum_high;
+// Quantises 32 values and leaves in `low` and `high` what the 8 bits could not hold.
+inline void quantize_block(Vec& low, Vec& high, const QuantizedColumns& q, std::int64_t column,
+                           std::int64_t b) {
+  const std::int64_t at = column * (q.columns / 32) + b;
+  const float most = v_largest(v_max(v_abs(low), v_abs(high)));
+  const float scale = most / 127.0F;
+  const Vec inverse = v_set(most > 0.0F ? 127.0F / most : 0.0F);
+  const Vec limit = v_set(127.0F);
+  const Vec q_low = v_min(v_round(v_mul(low, inverse)), limit);
+  const Vec q_high = v_min(v_round(v_mul(high, inverse)), limit);
+  v_store_bytes(q.values + at * 32, q_low);
+  v_store_bytes(q.values + at * 32 + 16, q_high);
+  // Sums of whole numbers below 2^24 are exact in any order.
+  const float sum_low = v_sum(q_low);
+  const float sum_high = v_sum(q_high);
+  q.scales[at] = scale;
+  q.scaled_sums[at] = scale * (sum_low + sum_high);
+  q.scaled_sums16[2 * at] = scale * sum_low;
+  q.scaled_sums16[2 * at + 1] = scale * sum_high;
+  const Vec minus_scale = v_set(-scale);
+  low = v_fma(q_low, minus_scale, low);
+  high = v_fma(q_high, minus_scale, high);
+}
+
+void quantize(const float* x, const QuantizedColumns& q, std::int64_t column,
+              std::int64_t rest_column) {
+  for (std::int64_t b = 0; b < q.columns / 32; ++b) {
+    Vec low = v_load(x + b * 32);
+    Vec high = v_load(x + b * 32 + 16);
+    quantize_block(low, high, q, column, b);
+    if (rest_column >= 0) {
+      quantize_block(low, high, q, rest_column, b);
+    }
   }
 }
 

@@ -53,7 +53,7 @@ Columns quantize_all(const KernelTable& table, const std::vector<float>& x, std:
   q.sums16.resize(2 * q.scales.size());
   q.view = {q.values.data(), q.scales.data(), q.sums.data(), q.sums16.data(), columns};
   for (std::int64_t c = 0; c < n; ++c) {
-    table.quantize(x.data() + c * columns, q.view, c);
+    table.quantize(x.data() + c * columns, q.view, c, -1);
   }
   for (std::size_t i = 0; i < q.values.size(); ++i) {
     q.dequantized.push_back(static_cast<float>(q.values[i]) * q.scales[i / 32]);

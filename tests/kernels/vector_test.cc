@@ -92,7 +92,7 @@ TEST_P(VectorKernelTest, QuantisationIsWithinHalfAStepAndKeepsItsSums) {
   std::vector<float> sums(3);
   std::vector<float> sums16(6);
   const QuantizedColumns q{values.data(), scales.data(), sums.data(), sums16.data(), 96};
-  table_->quantize(x.data(), q, 0);
+  table_->quantize(x.data(), q, 0, -1);
   EXPECT_EQ(scales[1], 0.0F);
   for (std::size_t i = 0; i < 96; ++i) {
     EXPECT_NEAR(static_cast<float>(values[i]) * scales[i / 32], x[i], 0.501F * scales[i / 32]);
@@ -112,6 +112,21 @@ TEST_P(VectorKernelTest, HalvesAreRoundedAsTheScalarConversionDoes) {
   table_->to_half(x.data(), 37, out.data());
   for (std::size_t i = 0; i < out.size(); ++i) {
     EXPECT_EQ(out[i], float_to_half(x[i]));
+  }
+}
+
+TEST_P(VectorKernelTest, TheRestColumnHoldsWhatEightBitsCouldNot) {
+  const auto x = floats(64);
+  std::vector<std::int8_t> values(128);
+  std::vector<float> scales(4);
+  std::vector<float> sums(4);
+  std::vector<float> sums16(8);
+  const QuantizedColumns q{values.data(), scales.data(), sums.data(), sums16.data(), 64};
+  table_->quantize(x.data(), q, 0, 1);
+  for (std::size_t i = 0; i < 64; ++i) {
+    const float both = static_cast<float>(values[i]) * scales[i / 32] +
+                       static_cast<float>(values[64 + i]) * scales[2 + i / 32];
+    EXPECT_NEAR(both, x[i], scales[i / 32] / 200.0F);
   }
 }
 

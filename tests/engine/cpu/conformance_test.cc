@@ -92,7 +92,7 @@ TEST_P(CheckpointParityTest, LogitsOfLlamaAndQwen2CheckpointsMatchTheReference) 
       const std::vector<float> ours = all_logits(runner, tokens, 128);
       ASSERT_LE(offset + ours.size(), expected.value().values.size());
       const double worst = worst_difference(ours, expected.value().values.data() + offset);
-      EXPECT_LE(worst, GetParam() == Numerics::kReference ? 1e-3 : 1e-2);
+      EXPECT_LE(worst, 1e-3);
       std::printf("%s: worst difference %.2e standard deviations\n", name.c_str(), worst);
       offset += ours.size();
     }
