@@ -90,7 +90,7 @@ std::int64_t Forward::scratch_bytes(const ModelConfig& c, std::int64_t t) {
   const std::int64_t qkv = (c.n_heads + 2 * c.n_kv_heads) * c.head_dim;
   const std::int64_t quantized = quantized_values(c, t);
   const std::int64_t floats = 2 * t * c.hidden_dim + t * width + 2 * t * qkv + 2 * t * c.ffn_dim +
-                              t * c.rope_dim + quantized / 32 * 4;
+                              t * c.rope_dim + quantized / 32 * 5;
   return floats * 4 + quantized + 16 * 64;
 }
 
@@ -117,7 +117,7 @@ Result<Forward> Forward::make(const ModelConfig& config, const ModelWeights& wei
   f.sines_ = carver.take<float>(t * (config.rope_dim / 2));
   const std::int64_t n_quantized = quantized_values(config, t);
   f.q_values_ = carver.take<std::int8_t>(n_quantized);
-  f.q_scales_ = carver.take<float>(n_quantized / 32);
+  f.q_scales_ = carver.take<float>(n_quantized / 16);
   f.q_sums_ = carver.take<float>(n_quantized / 32);
   f.q_sums16_ = carver.take<float>(n_quantized / 16);
   return f;

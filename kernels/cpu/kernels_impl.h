@@ -11,7 +11,7 @@
 // columns
 //   of 16 rows, one operand of the byte dot product; the other operand is 4 activation bytes of one
 //   column, broadcast. A register tile is R row tiles by C columns: R loads and C broadcasts feed
-//   R * C dot products. Per 32 columns the integer sums, exact, become floats:
+//   R * C dot products. Per 16 columns the integer sums, exact, become floats:
 //     sum over k of w x  =  scale_w scale_x (sum of q_w q_x)  +  offset_w (scale_x sum of q_x)
 //   The second term repairs the offset of the unsigned weights; its bracket is computed once per
 //   column when the activations are quantised, so that no sign handling is in the loop.
@@ -57,6 +57,16 @@ struct QuantizedForm {
   static constexpr int kScaleBytes = kHalfScales ? 32 : 64;  // of 16 rows
   static constexpr int kBlockBytes = kValueBytes + kGroups * kScaleBytes * (kOffsets ? 2 : 1);
 
+  // Four columns of 16 rows: vector `v` (0-3) of the first or second 16 columns.
+  static Bytes weights(const std::byte* block, int half, int v) {
+    if constexpr (kNibbles) {
+      const Bytes both = b_load(block + v * 64);
+      return half == 0 ? b_low_nibbles(both) : b_high_nibbles(both);
+    } else {
+      return b_load(block + (half * 4 + v) * 64);
+    }
+  }
+
   static Vec load_scale(const std::byte* p) {
     if constexpr (kHalfScales) {
       return v_load_half(reinterpret_cast<const std::uint16_t*>(p));
@@ -84,6 +94,7 @@ inline void quantized_register_tile(const std::byte* tile, std::int64_t tile_str
                                     const float* x_scales, const float* x_sums,
                                     float (*out)[kTileRows]) {
   const std::int64_t x_stride = n_blocks * 32;
+  const std::int64_t scale_stride = n_blocks * 2;
   const std::int64_t sums_stride = n_blocks * Form::kGroups;
   const Vec minus_zero = v_set(static_cast<float>(-zero));
   Vec total[R][C];
@@ -96,9 +107,9 @@ inline void quantized_register_tile(const std::byte* tile, std::int64_t tile_str
   }
   for (std::int64_t b = 0; b < n_blocks; ++b) {
     const std::byte* block = tile + b * Form::kBlockBytes;
-    const std::int8_t* xb = x + b * 32;
     R1_UNROLL
-    for (int group = 0; group < Form::kGroups; ++group) {
+    for (int half = 0; half < 2; ++half) {  // 16 columns, the activations' block
+      const std::int8_t* xb = x + b * 32 + half * 16;
       Sums sum[R][C];
       R1_UNROLL
       for (int r = 0; r < R; ++r) {
@@ -107,62 +118,44 @@ inline void quantized_register_tile(const std::byte* tile, std::int64_t tile_str
           sum[r][c] = s_zero();
         }
       }
-      if constexpr (Form::kNibbles) {
+      R1_UNROLL
+      for (int v = 0; v < 4; ++v) {
+        Bytes weights[R];
         R1_UNROLL
-        for (int v = 0; v < 4; ++v) {
-          Bytes low[R];
-          Bytes high[R];
-          R1_UNROLL
-          for (int r = 0; r < R; ++r) {
-            const Bytes both = b_load(block + r * tile_stride + v * 64);
-            low[r] = b_low_nibbles(both);
-            high[r] = b_high_nibbles(both);
-          }
-          R1_UNROLL
-          for (int c = 0; c < C; ++c) {
-            const Four first = f_load(xb + c * x_stride + v * 4);
-            R1_UNROLL
-            for (int r = 0; r < R; ++r) {
-              sum[r][c] = s_dot_nibbles(sum[r][c], low[r], first);
-            }
-            const Four second = f_load(xb + c * x_stride + 16 + v * 4);
-            R1_UNROLL
-            for (int r = 0; r < R; ++r) {
-              sum[r][c] = s_dot_nibbles(sum[r][c], high[r], second);
-            }
-          }
+        for (int r = 0; r < R; ++r) {
+          weights[r] = Form::weights(block + r * tile_stride, half, v);
         }
-      } else {
-        constexpr int kVectors = 8 / Form::kGroups;
         R1_UNROLL
-        for (int i = 0; i < kVectors; ++i) {
-          const int v = group * kVectors + i;
-          Bytes weights[R];
+        for (int c = 0; c < C; ++c) {
+          const Four four = f_load(xb + c * x_stride + v * 4);
           R1_UNROLL
           for (int r = 0; r < R; ++r) {
-            weights[r] = b_load(block + r * tile_stride + v * 64);
-          }
-          R1_UNROLL
-          for (int c = 0; c < C; ++c) {
-            const Four four = f_load(xb + c * x_stride + v * 4);
-            R1_UNROLL
-            for (int r = 0; r < R; ++r) {
+            if constexpr (Form::kNibbles) {
+              sum[r][c] = s_dot_nibbles(sum[r][c], weights[r], four);
+            } else {
               sum[r][c] = s_dot(sum[r][c], weights[r], four);
             }
           }
         }
       }
+      const int group = half < Form::kGroups ? half : 0;
+      const bool has_sums = Form::kGroups == 2 || half == 1;  // once per group
       R1_UNROLL
       for (int r = 0; r < R; ++r) {
         const std::byte* row_block = block + r * tile_stride;
         const Vec scale = Form::scale(row_block, group);
-        const Vec offset = Form::offset(row_block, group, scale, minus_zero);
         R1_UNROLL
         for (int c = 0; c < C; ++c) {
-          const Vec scaled = v_mul(s_to_float(sum[r][c]), v_set(x_scales[c * n_blocks + b]));
-          total[r][c] = v_fma(scaled, scale, total[r][c]);
-          total[r][c] = v_fma(offset, v_set(x_sums[c * sums_stride + b * Form::kGroups + group]),
-                              total[r][c]);
+          const Vec x_scale = v_set(x_scales[c * scale_stride + b * 2 + half]);
+          total[r][c] = v_fma(v_mul(s_to_float(sum[r][c]), x_scale), scale, total[r][c]);
+        }
+        if (has_sums) {
+          const Vec offset = Form::offset(row_block, group, scale, minus_zero);
+          R1_UNROLL
+          for (int c = 0; c < C; ++c) {
+            const Vec x_sum = v_set(x_sums[c * sums_stride + b * Form::kGroups + group]);
+            total[r][c] = v_fma(offset, x_sum, total[r][c]);
+          }
         }
       }
     }
@@ -199,10 +192,10 @@ inline void quantized_columns(const PackedMatrix& weights, std::int64_t tile,
   const std::int64_t n_blocks = x.columns / 32;
   const float* sums = Form::kGroups == 2 ? x.scaled_sums16 : x.scaled_sums;
   alignas(64) float result[R * C][kTileRows];
-  quantized_register_tile<Form, R, C>(weights.data + tile * weights.tile_stride,
-                                      weights.tile_stride, n_blocks, weights.layout.zero,
-                                      x.values + column * x.columns, x.scales + column * n_blocks,
-                                      sums + column * n_blocks * Form::kGroups, result);
+  quantized_register_tile<Form, R, C>(
+      weights.data + tile * weights.tile_stride, weights.tile_stride, n_blocks, weights.layout.zero,
+      x.values + column * x.columns, x.scales + column * n_blocks * 2,
+      sums + column * n_blocks * Form::kGroups, result);
   for (int r = 0; r < R; ++r) {
     const std::int64_t n_rows = rows_in_tile(weights, tile + r);
     for (int c = 0; c < C; ++c) {
@@ -424,38 +417,31 @@ inline float exp_one(float x) {
   return v[0];
 }
 
-// Quantises 32 values and leaves in `low` and `high` what the 8 bits could not hold.
-inline void quantize_block(Vec& low, Vec& high, const QuantizedColumns& q, std::int64_t column,
-                           std::int64_t b) {
-  const std::int64_t at = column * (q.columns / 32) + b;
-  const float most = v_largest(v_max(v_abs(low), v_abs(high)));
+// Quantises 16 values and returns what the 8 bits could not hold.
+inline Vec quantize_half(Vec x, const QuantizedColumns& q, std::int64_t at) {
+  const float most = v_largest(v_abs(x));
   const float scale = most / 127.0F;
   const Vec inverse = v_set(most > 0.0F ? 127.0F / most : 0.0F);
-  const Vec limit = v_set(127.0F);
-  const Vec q_low = v_min(v_round(v_mul(low, inverse)), limit);
-  const Vec q_high = v_min(v_round(v_mul(high, inverse)), limit);
-  v_store_bytes(q.values + at * 32, q_low);
-  v_store_bytes(q.values + at * 32 + 16, q_high);
-  // Sums of whole numbers below 2^24 are exact in any order.
-  const float sum_low = v_sum(q_low);
-  const float sum_high = v_sum(q_high);
+  const Vec whole = v_min(v_round(v_mul(x, inverse)), v_set(127.0F));
+  v_store_bytes(q.values + at * 16, whole);
   q.scales[at] = scale;
-  q.scaled_sums[at] = scale * (sum_low + sum_high);
-  q.scaled_sums16[2 * at] = scale * sum_low;
-  q.scaled_sums16[2 * at + 1] = scale * sum_high;
-  const Vec minus_scale = v_set(-scale);
-  low = v_fma(q_low, minus_scale, low);
-  high = v_fma(q_high, minus_scale, high);
+  q.scaled_sums16[at] = scale * v_sum(whole);  // whole numbers below 2^24: exact in any order
+  return v_fma(whole, v_set(-scale), x);
 }
 
 void quantize(const float* x, const QuantizedColumns& q, std::int64_t column,
               std::int64_t rest_column) {
-  for (std::int64_t b = 0; b < q.columns / 32; ++b) {
-    Vec low = v_load(x + b * 32);
-    Vec high = v_load(x + b * 32 + 16);
-    quantize_block(low, high, q, column, b);
+  const std::int64_t n_halves = q.columns / 16;
+  for (std::int64_t h = 0; h < n_halves; ++h) {
+    const Vec rest = quantize_half(v_load(x + h * 16), q, column * n_halves + h);
     if (rest_column >= 0) {
-      quantize_block(low, high, q, rest_column, b);
+      quantize_half(rest, q, rest_column * n_halves + h);
+    }
+  }
+  const std::int64_t both[] = {column, rest_column < 0 ? column : rest_column};
+  for (const std::int64_t c : both) {
+    for (std::int64_t b = c * n_halves / 2; b < (c + 1) * n_halves / 2; ++b) {
+      q.scaled_sums[b] = q.scaled_sums16[2 * b] + q.scaled_sums16[2 * b + 1];
     }
   }
 }

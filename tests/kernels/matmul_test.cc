@@ -48,15 +48,15 @@ Columns quantize_all(const KernelTable& table, const std::vector<float>& x, std:
                      std::int64_t columns) {
   Columns q;
   q.values.resize(static_cast<std::size_t>(n * columns));
-  q.scales.resize(static_cast<std::size_t>(n * columns / 32));
-  q.sums.resize(q.scales.size());
-  q.sums16.resize(2 * q.scales.size());
+  q.scales.resize(static_cast<std::size_t>(n * columns / 16));
+  q.sums.resize(q.scales.size() / 2);
+  q.sums16.resize(q.scales.size());
   q.view = {q.values.data(), q.scales.data(), q.sums.data(), q.sums16.data(), columns};
   for (std::int64_t c = 0; c < n; ++c) {
     table.quantize(x.data() + c * columns, q.view, c, -1);
   }
   for (std::size_t i = 0; i < q.values.size(); ++i) {
-    q.dequantized.push_back(static_cast<float>(q.values[i]) * q.scales[i / 32]);
+    q.dequantized.push_back(static_cast<float>(q.values[i]) * q.scales[i / 16]);
   }
   return q;
 }
@@ -73,7 +73,7 @@ std::vector<float> multiply(const KernelTable& table, const PackedMatrix& weight
     } else {
       QuantizedColumns part = q.view;
       part.values += first * k;
-      part.scales += first * k / 32;
+      part.scales += first * k / 16;
       part.scaled_sums += first * k / 32;
       part.scaled_sums16 += first * k / 16;
       table.matmul_quantized(weights, tile, end, part, n, out.data(), weights.rows);

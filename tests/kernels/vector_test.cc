@@ -88,21 +88,21 @@ TEST_P(VectorKernelTest, QuantisationIsWithinHalfAStepAndKeepsItsSums) {
     x[i] = 0.0F;  // a block of zeros has scale 0
   }
   std::vector<std::int8_t> values(96);
-  std::vector<float> scales(3);
+  std::vector<float> scales(6);
   std::vector<float> sums(3);
   std::vector<float> sums16(6);
   const QuantizedColumns q{values.data(), scales.data(), sums.data(), sums16.data(), 96};
   table_->quantize(x.data(), q, 0, -1);
-  EXPECT_EQ(scales[1], 0.0F);
+  EXPECT_EQ(scales[2], 0.0F);
   for (std::size_t i = 0; i < 96; ++i) {
-    EXPECT_NEAR(static_cast<float>(values[i]) * scales[i / 32], x[i], 0.501F * scales[i / 32]);
+    EXPECT_NEAR(static_cast<float>(values[i]) * scales[i / 16], x[i], 0.501F * scales[i / 16]);
   }
   for (std::size_t h = 0; h < 6; ++h) {
     int sum = 0;
     for (std::size_t i = 0; i < 16; ++i) {
       sum += values[16 * h + i];
     }
-    EXPECT_EQ(sums16[h], static_cast<float>(sum) * scales[h / 2]);
+    EXPECT_EQ(sums16[h], static_cast<float>(sum) * scales[h]);
   }
 }
 
@@ -118,15 +118,15 @@ TEST_P(VectorKernelTest, HalvesAreRoundedAsTheScalarConversionDoes) {
 TEST_P(VectorKernelTest, TheRestColumnHoldsWhatEightBitsCouldNot) {
   const auto x = floats(64);
   std::vector<std::int8_t> values(128);
-  std::vector<float> scales(4);
+  std::vector<float> scales(8);
   std::vector<float> sums(4);
   std::vector<float> sums16(8);
   const QuantizedColumns q{values.data(), scales.data(), sums.data(), sums16.data(), 64};
   table_->quantize(x.data(), q, 0, 1);
   for (std::size_t i = 0; i < 64; ++i) {
-    const float both = static_cast<float>(values[i]) * scales[i / 32] +
-                       static_cast<float>(values[64 + i]) * scales[2 + i / 32];
-    EXPECT_NEAR(both, x[i], scales[i / 32] / 200.0F);
+    const float both = static_cast<float>(values[i]) * scales[i / 16] +
+                       static_cast<float>(values[64 + i]) * scales[4 + i / 16];
+    EXPECT_NEAR(both, x[i], scales[i / 16] / 200.0F);
   }
 }
 
