@@ -9,7 +9,7 @@
 // Units    capacity in tokens, rounded up to pages.    Types  F32 (reference) or F16.
 // Threads  tables are changed by the one scheduler thread between steps; workers of a step write
 //          disjoint slots and read what an earlier phase wrote.
-// Tested   tests/engine/cpu/kv_cache_test.cc
+// Tested   tests/engine/cpu/determinism_test.cc
 #pragma once
 
 #include <cstdint>

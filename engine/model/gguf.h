@@ -10,7 +10,7 @@
 //            before anything is allocated for it: a hostile or cut file is an error, never a crash.
 // Threads    immutable after open(); release_pages() may be called any time.
 // Source     the GGUF specification of the ggml project.
-// Tested     tests/engine/model/gguf_test.cc, tests/fuzz/gguf_fuzz.cc
+// Tested     tests/engine/cpu/gguf_test.cc, tests/fuzz/gguf_fuzz.cc
 #pragma once
 
 #include <cstddef>

@@ -4,7 +4,7 @@
 // Errors  kUnsupported names the architecture or feature that this program does not run and what it
 //         does; kParse names the key whose value cannot be.
 // Source  key names: the GGUF specification; meaning: the transformers library's llama and qwen2.
-// Tested  tests/engine/model/model_config_test.cc
+// Tested  tests/engine/cpu/gguf_test.cc
 #pragma once
 
 #include <cstdint>
