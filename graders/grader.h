@@ -19,9 +19,10 @@ namespace r1eval {
 // What a task file says of extraction and grading.
 struct GraderSpec {
   std::string grader = "math";      // "math", "choice", "text", "code"
-  std::string extraction = "auto";  // a named rule of the grader, or "regex"
+  std::string extraction = "auto";  // "auto", "whole" (the text is the answer) or "regex"
   std::string pattern;              // for "regex": an RE2 pattern whose first group is the answer
   std::string profile = "default";  // named set of rules, docs/grading.md
+  int decimals = 6;                 // decimal literals agree within 10^-decimals
 
   bool operator==(const GraderSpec&) const = default;
 };
@@ -37,13 +38,14 @@ class Grader {
  public:
   virtual ~Grader() = default;
   virtual Verdict grade(const GradeRequest& request) const = 0;
-  // Can this target be graded at all? Asked before any request is sent: an unreadable gold or a kind
-  // of item that this grader does not do gives an error that says which.
+  // Can this target be graded at all? Asked before any request is sent: an unreadable gold or a
+  // kind of item that this grader does not do gives an error that says which.
   virtual Status check_target(const GradeRequest& request) const = 0;
 };
 
 // Errors: kInvalidArgument (unknown grader, extraction rule or profile with the nearest name, or a
-// pattern that RE2 refuses), kUnsupported (a grader that this build does not have, with the reason).
+// pattern that RE2 refuses), kUnsupported (a grader that this build does not have, with the
+// reason).
 Result<std::unique_ptr<Grader>> make_grader(const GraderSpec& spec);
 
 // Changes whenever a verdict can change; part of every grades file.

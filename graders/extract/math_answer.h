@@ -1,0 +1,24 @@
+// Finds the final mathematical answer in a completion: boxes, then statements such as "the answer
+// is", then delimited mathematics, then the last number. Rules in order: docs/grading.md.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace r1eval {
+
+struct FoundAnswer {
+  bool found = false;
+  std::string text;        // the answer as written (several boxes joined by commas)
+  std::int64_t from = -1;  // byte offsets in the searched text
+  std::int64_t to = -1;
+  std::string_view rule;
+};
+
+// `is_readable` tells whether a candidate parses. Linear in the text; limits in graders/bounds.h.
+FoundAnswer find_math_answer(std::string_view text,
+                             const std::function<bool(std::string_view)>& is_readable);
+
+}  // namespace r1eval

@@ -1,0 +1,956 @@
+#include "graders/math/equality.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <vector>
+
+#include "graders/bounds.h"
+#include "graders/math/canon.h"
+#include "graders/math/lexer.h"
+#include "graders/math/parser.h"
+
+namespace r1eval {
+namespace {
+
+using Id = std::int32_t;
+
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+std::string_view trim(std::string_view s) {
+  while (!s.empty() && is_space(s.front())) {
+    s.remove_prefix(1);
+  }
+  while (!s.empty() && is_space(s.back())) {
+    s.remove_suffix(1);
+  }
+  return s;
+}
+
+// One side's tree with the operations that the ladder does on it.
+struct Side {
+  Expression e;
+  Id id = -1;
+
+  const Node& node() const { return e.at(id); }
+
+  Side at(Id other) const { return {e, other}; }
+
+  Side child(std::size_t k) const { return {e, node().children[k]}; }
+
+  std::size_t size() const { return node().children.size(); }
+
+  Kind kind() const { return node().kind; }
+};
+
+bool is_lone_name(const Side& s) {
+  switch (s.kind()) {
+    case Kind::kSymbol:
+      return true;
+    case Kind::kFunction:
+      return s.node().text.size() == 1 || s.node().text == "abs";
+    case Kind::kTuple:
+    case Kind::kRatio:
+    case Kind::kProduct:
+    case Kind::kSum: {
+      for (std::size_t k = 0; k < s.size(); ++k) {
+        if (!is_lone_name(s.child(k))) {
+          return false;
+        }
+      }
+      // A product of capitals names a segment or an angle; a sum of f(…) names a value.
+      if (s.kind() == Kind::kSum) {
+        return s.child(0).kind() != Kind::kSymbol;
+      }
+      return s.kind() != Kind::kProduct || s.child(s.size() - 1).kind() != Kind::kSymbol ||
+             std::isupper(static_cast<unsigned char>(s.child(s.size() - 1).node().text[0])) != 0;
+    }
+    default:
+      return false;
+  }
+}
+
+bool same_tree(const Side& a, const Side& b) {
+  if (a.kind() != b.kind() || a.node().text != b.node().text || a.size() != b.size() ||
+      !(a.node().value == b.node().value) || a.node().columns != b.node().columns) {
+    return false;
+  }
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    if (!same_tree(a.child(k), b.child(k))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool has_decimal(const Expression& e, Id id) {
+  if (e.at(id).is_decimal) {
+    return true;
+  }
+  for (const Id kid : e.at(id).children) {
+    if (has_decimal(e, kid)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+class Ladder {
+ public:
+  explicit Ladder(const MathRules& rules) : rules_(rules) {}
+
+  bool equal(Side gold, Side pred);
+  std::string evidence = "structure";
+
+ private:
+  bool value_equal(const Side& gold, const Side& pred);
+  bool members_equal(const std::vector<Side>& gold, const std::vector<Side>& pred);
+  bool sets_on_line_equal(const Side& gold, const Side& pred);
+  void members_of(const Side& s, std::vector<Side>& out, int plus_minus_left);
+  bool relation_equal(const Side& gold, const Side& pred);
+
+  struct Piece {
+    Side lo, hi;
+    bool lo_open, hi_open;
+    double lo_value, hi_value;
+  };
+
+  bool pieces_of(const Side& s, std::vector<Piece>& out);
+  static double end_value(const Side& s);
+
+  const MathRules& rules_;
+  int depth_ = 0;
+  int steps_ = 0;
+};
+
+// x = a = b ~ c: the first side and the last exact one.
+Side last_exact(const Side& s) {
+  std::size_t last = 1;
+  for (std::size_t k = 0; k < s.node().text.size(); ++k) {
+    if (s.node().text[k] == '=' || (s.node().text[k] == '~' && k == 0)) {
+      last = k + 1;
+    } else {
+      break;
+    }
+  }
+  return s.child(last);
+}
+
+bool is_equation(const Side& s) {
+  return s.kind() == Kind::kRelation && (s.node().text[0] == '=' || s.node().text[0] == '~') &&
+         s.node().text.find_first_not_of("=~") == std::string::npos;
+}
+
+bool is_membership(const Side& s) {
+  return s.kind() == Kind::kRelation && s.node().text == "i";
+}
+
+bool is_inequality(const Side& s) {
+  return s.kind() == Kind::kRelation &&
+         s.node().text.find_first_not_of("<>lg") == std::string::npos;
+}
+
+// The expression with its k-th plus-minus read as bit k of `which`.
+Side choose_signs(const Side& s, unsigned which) {
+  Side out = s;
+  std::vector<Id> order;
+  std::vector<Id> stack = {s.id};
+  while (!stack.empty()) {
+    const Id id = stack.back();
+    stack.pop_back();
+    Node& n = out.e.nodes[static_cast<std::size_t>(id)];
+    if (n.kind == Kind::kPlusMinus) {
+      const bool minus = ((which & 1U) != 0) != (n.text == "-");
+      if (n.children.size() == 1) {
+        n.kind = minus ? Kind::kNegative : Kind::kSum;
+      } else {
+        n.kind = Kind::kSum;
+        if (minus) {
+          Node negative;
+          negative.kind = Kind::kNegative;
+          negative.children = {n.children[1]};
+          const Id added = out.e.add(negative);
+          out.e.nodes[static_cast<std::size_t>(id)].children[1] = added;
+        }
+      }
+    }
+    for (const Id kid : out.e.at(id).children) {
+      stack.push_back(kid);
+    }
+  }
+  return out;
+}
+
+bool has_plus_minus(const Side& s) {
+  if (s.kind() == Kind::kPlusMinus) {
+    return true;
+  }
+  for (std::size_t k = 0; k < s.size(); ++k) {
+    if (has_plus_minus(s.child(k))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void Ladder::members_of(const Side& s, std::vector<Side>& out, int depth) {
+  if (static_cast<std::int64_t>(out.size()) > bounds::kMaxSetMembers || depth > 4) {
+    return;
+  }
+  if (s.kind() == Kind::kList || s.kind() == Kind::kSet) {
+    for (std::size_t k = 0; k < s.size(); ++k) {
+      members_of(s.child(k), out, depth + 1);
+    }
+  } else if (is_equation(s) && is_lone_name(s.child(0)) && depth > 0 &&
+             (last_exact(s).kind() == Kind::kSet || last_exact(s).kind() == Kind::kTuple ||
+              out.empty())) {
+    out.push_back(s);
+  } else if (s.kind() != Kind::kTuple && has_plus_minus(s)) {
+    out.push_back(choose_signs(s, 0));
+    out.push_back(choose_signs(s, 1));
+  } else {
+    out.push_back(s);
+  }
+}
+
+bool Ladder::members_equal(const std::vector<Side>& gold, const std::vector<Side>& pred) {
+  if (gold.size() != pred.size()) {
+    return false;
+  }
+  std::vector<bool> used(pred.size(), false);
+  for (const Side& g : gold) {
+    bool found = false;
+    for (std::size_t k = 0; k < pred.size() && !found; ++k) {
+      if (!used[k] && equal(g, pred[k])) {
+        used[k] = true;
+        found = true;
+      }
+    }
+    if (!found) {
+      return false;
+    }
+  }
+  return true;
+}
+
+double Ladder::end_value(const Side& s) {
+  if (s.kind() == Kind::kConstant && s.node().text == "infty") {
+    return HUGE_VAL;
+  }
+  if (s.kind() == Kind::kNegative && s.child(0).kind() == Kind::kConstant &&
+      s.child(0).node().text == "infty") {
+    return -HUGE_VAL;
+  }
+  return has_symbols(s.e, s.id) ? std::nan("") : numeric_value(s.e, s.id, 0).real();
+}
+
+bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
+  if (out.size() > 64) {
+    return false;
+  }
+  const auto infinity = [&](bool minus) {
+    Side end = s;
+    Node inf;
+    inf.kind = Kind::kConstant;
+    inf.text = "infty";
+    end.id = end.e.add(inf);
+    if (minus) {
+      Node negative;
+      negative.kind = Kind::kNegative;
+      negative.children = {end.id};
+      end.id = end.e.add(negative);
+    }
+    return end;
+  };
+  const auto put = [&](const Side& lo, const Side& hi, bool lo_open, bool hi_open) {
+    out.push_back({lo, hi, lo_open, hi_open, end_value(lo), end_value(hi)});
+    return !std::isnan(out.back().lo_value) && !std::isnan(out.back().hi_value);
+  };
+  if (is_membership(s)) {
+    return pieces_of(s.child(1), out);
+  }
+  if (s.kind() == Kind::kTuple && s.size() == 2) {
+    const std::string& b = s.node().text;
+    const bool lo_open = b.front() != '[';
+    const bool hi_open = b.back() != ']';
+    return put(s.child(0), s.child(1), lo_open, hi_open);
+  }
+  if (s.kind() == Kind::kUnion || (s.kind() == Kind::kList && is_inequality(s.child(0)))) {
+    for (std::size_t k = 0; k < s.size(); ++k) {
+      if (!pieces_of(s.child(k), out)) {
+        return false;
+      }
+    }
+    return true;
+  }
+  if (s.kind() == Kind::kSet && s.size() >= 1) {
+    for (std::size_t k = 0; k < s.size(); ++k) {
+      if (!put(s.child(k), s.child(k), false, false)) {
+        return false;
+      }
+    }
+    return true;
+  }
+  if (s.kind() == Kind::kSymbol && s.node().text.starts_with("R")) {
+    if (s.node().text == "R") {
+      return put(infinity(true), infinity(false), true, true);
+    }
+    Side zero = s;
+    Node node;
+    zero.id = zero.e.add(node);
+    return s.node().text == "R+" ? put(zero, infinity(false), true, true)
+                                 : put(infinity(true), zero, true, true);
+  }
+  if (s.kind() == Kind::kDifference && s.child(1).kind() == Kind::kSet) {
+    if (!pieces_of(s.child(0), out)) {
+      return false;
+    }
+    for (std::size_t k = 0; k < s.child(1).size(); ++k) {
+      const Side hole = s.child(1).child(k);
+      const double v = end_value(hole);
+      for (std::size_t p = 0; p < out.size(); ++p) {
+        if (out[p].lo_value < v && v < out[p].hi_value) {
+          Piece right = out[p];
+          right.lo = hole;
+          right.lo_value = v;
+          right.lo_open = true;
+          out[p].hi = hole;
+          out[p].hi_value = v;
+          out[p].hi_open = true;
+          out.push_back(right);
+          break;
+        }
+      }
+    }
+    return true;
+  }
+  if (is_inequality(s)) {
+    const std::string& ops = s.node().text;
+    const auto open = [](char c) { return c == '<' || c == '>'; };
+    const auto less = [](char c) { return c == '<' || c == 'l'; };
+    const auto is_variable = [](const Side& side) {
+      return side.kind() == Kind::kSymbol ||
+             (side.kind() == Kind::kFunction && side.node().text.size() == 1);
+    };
+    if (ops.size() == 2 && is_variable(s.child(1)) && less(ops[0]) == less(ops[1])) {
+      return less(ops[0]) ? put(s.child(0), s.child(2), open(ops[0]), open(ops[1]))
+                          : put(s.child(2), s.child(0), open(ops[1]), open(ops[0]));
+    }
+    if (ops.size() == 1 && is_variable(s.child(0)) && !has_symbols(s.e, s.child(1).id)) {
+      return less(ops[0]) ? put(infinity(true), s.child(1), true, open(ops[0]))
+                          : put(s.child(1), infinity(false), open(ops[0]), true);
+    }
+    if (ops.size() == 1 && is_variable(s.child(1)) && !has_symbols(s.e, s.child(0).id)) {
+      return less(ops[0]) ? put(s.child(0), infinity(false), open(ops[0]), true)
+                          : put(infinity(true), s.child(0), true, open(ops[0]));
+    }
+  }
+  return false;
+}
+
+bool Ladder::sets_on_line_equal(const Side& gold, const Side& pred) {
+  std::vector<Piece> a;
+  std::vector<Piece> b;
+  if (!pieces_of(gold, a) || !pieces_of(pred, b)) {
+    return false;
+  }
+  const auto normal = [](std::vector<Piece>& pieces) {
+    std::sort(pieces.begin(), pieces.end(),
+              [](const Piece& x, const Piece& y) { return x.lo_value < y.lo_value; });
+    std::vector<Piece> merged;
+    for (const Piece& piece : pieces) {
+      if (!merged.empty()) {
+        Piece& last = merged.back();
+        const double gap = piece.lo_value - last.hi_value;
+        const bool touch = std::abs(gap) < 1e-12 && !(piece.lo_open && last.hi_open);
+        if (gap < -1e-12 || touch) {
+          if (piece.hi_value > last.hi_value) {
+            last.hi = piece.hi;
+            last.hi_value = piece.hi_value;
+            last.hi_open = piece.hi_open;
+          }
+          continue;
+        }
+      }
+      merged.push_back(piece);
+    }
+    pieces = std::move(merged);
+  };
+  normal(a);
+  normal(b);
+  if (a.size() != b.size()) {
+    return false;
+  }
+  const auto ends_equal = [&](const Side& x, const Side& y, double u, double v) {
+    if (std::isinf(u) || std::isinf(v)) {
+      return u == v;
+    }
+    return value_equal(x, y);
+  };
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    if (a[k].lo_open != b[k].lo_open || a[k].hi_open != b[k].hi_open ||
+        !ends_equal(a[k].lo, b[k].lo, a[k].lo_value, b[k].lo_value) ||
+        !ends_equal(a[k].hi, b[k].hi, a[k].hi_value, b[k].hi_value)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Side difference_of(const Side& s) {
+  Side out = s;
+  Node negative;
+  negative.kind = Kind::kNegative;
+  negative.children = {s.node().children[1]};
+  Node sum;
+  sum.kind = Kind::kSum;
+  sum.children = {s.node().children[0], out.e.add(negative)};
+  out.id = out.e.add(sum);
+  return out;
+}
+
+bool Ladder::relation_equal(const Side& gold, const Side& pred) {
+  if (same_tree(gold, pred)) {
+    return true;
+  }
+  const std::string& a = gold.node().text;
+  const std::string& b = pred.node().text;
+  if (a.size() == 1 && b.size() == 1) {
+    const bool equations = (a == "=" && b == "=") || (a == "n" && b == "n");
+    const auto is_order = [](const std::string& op) {
+      return op == "<" || op == ">" || op == "l" || op == "g";
+    };
+    if (equations || (is_order(a) && is_order(b))) {
+      const Side x = difference_of(gold);
+      const Side y = difference_of(pred);
+      int sign = 0;
+      if (!is_proportional(x.e, x.id, y.e, y.id, sign)) {
+        return false;
+      }
+      evidence = "the two sides' differences are proportional";
+      if (equations) {
+        return true;
+      }
+      const auto less = [](const std::string& op) { return op == "<" || op == "l"; };
+      const auto strict = [](const std::string& op) { return op == "<" || op == ">"; };
+      return strict(a) == strict(b) && (less(a) == less(b)) == (sign > 0);
+    }
+  }
+  if (a.size() == b.size()) {
+    bool forward = a == b;
+    for (std::size_t k = 0; k < gold.size() && forward; ++k) {
+      forward = equal(gold.child(k), pred.child(k));
+    }
+    return forward;
+  }
+  return false;
+}
+
+bool Ladder::value_equal(const Side& gold, const Side& pred) {
+  std::string why;
+  const Same same = same_value(gold.e, gold.id, pred.e, pred.id, why);
+  evidence = why;
+  if (same == Same::kEqual) {
+    return true;
+  }
+  if (has_symbols(gold.e, gold.id) || has_symbols(pred.e, pred.id) ||
+      (!has_decimal(gold.e, gold.id) && !has_decimal(pred.e, pred.id))) {
+    return false;
+  }
+  // Decimal literals: |a - b| <= 10^-D min(1, max(|a|, |b|)), exactly where both are rational.
+  const auto x = exact_value(gold.e, gold.id);
+  const auto y = exact_value(pred.e, pred.id);
+  bool close = false;
+  if (x && y) {
+    const Rational largest = absolute(*x) < absolute(*y) ? absolute(*y) : absolute(*x);
+    const Rational one(Integer(1));
+    const Rational scale = largest < one ? largest : one;
+    const Rational bound =
+        scale * Rational(Integer(1), boost::multiprecision::pow(
+                                         Integer(10), static_cast<unsigned>(rules_.decimals)));
+    close = !(bound < absolute(*x - *y));
+  } else {
+    const std::complex<double> u = numeric_value(gold.e, gold.id, 0);
+    const std::complex<double> v = numeric_value(pred.e, pred.id, 0);
+    const double scale = std::min(1.0, std::max(std::abs(u), std::abs(v)));
+    close = std::abs(u - v) <= std::pow(10.0, -rules_.decimals) * scale;
+  }
+  if (close) {
+    evidence = "tolerance: within 10^-" + std::to_string(rules_.decimals) + " of a decimal";
+  }
+  return close;
+}
+
+bool Ladder::equal(Side g, Side p) {
+  if (++depth_ > 64 || ++steps_ > 20000) {
+    --depth_;
+    evidence = "budget";
+    return false;
+  }
+
+  struct Leave {
+    int& d;
+
+    ~Leave() { --d; }
+  } leave{depth_};
+
+  // Names in front of values.
+  if (is_equation(g) && is_equation(p)) {
+    const bool lone_g = is_lone_name(g.child(0));
+    const bool lone_p = is_lone_name(p.child(0));
+    const bool lone_pr = is_lone_name(last_exact(p));
+    if (lone_g && lone_p && same_tree(g.child(0), p.child(0))) {
+      return equal(last_exact(g), last_exact(p));
+    }
+    if (lone_g && lone_p && g.child(0).kind() == Kind::kRatio &&
+        p.child(0).kind() == Kind::kRatio) {
+      return equal(last_exact(g), last_exact(p));
+    }
+    static_cast<void>(lone_pr);
+    return relation_equal(g, p);
+  }
+  if (is_equation(p) && g.kind() != Kind::kRelation &&
+      (is_lone_name(p.child(0)) || g.kind() == Kind::kSet || g.kind() == Kind::kNumber)) {
+    if (is_lone_name(p.child(0))) {
+      return equal(g, last_exact(p));
+    }
+    if (is_lone_name(last_exact(p))) {
+      return equal(g, p.child(0));
+    }
+    if (g.kind() == Kind::kNumber) {
+      evidence = "the answer is an equation";
+      return false;
+    }
+  }
+  if (is_equation(g) && p.kind() != Kind::kRelation) {
+    if (is_lone_name(g.child(0))) {
+      return equal(last_exact(g), p);
+    }
+    if (is_lone_name(last_exact(g))) {
+      return equal(g.child(0), p);
+    }
+    return false;
+  }
+  if (is_membership(g) && is_membership(p)) {
+    return equal(g.child(1), p.child(1));
+  }
+  if (is_membership(p) && !is_inequality(g)) {
+    return equal(g, p.child(1));
+  }
+  if (is_membership(g) && !is_inequality(p)) {
+    return equal(g.child(1), p);
+  }
+  if (is_inequality(g) || (g.kind() == Kind::kList && is_inequality(g.child(0)))) {
+    if (sets_on_line_equal(g, p)) {
+      evidence = "the same set on the real line";
+      return true;
+    }
+  }
+  if (is_inequality(p) && !is_inequality(g)) {
+    if (rules_.set_relation_both_ways) {
+      return sets_on_line_equal(g, p);
+    }
+    evidence = "an inequality where the gold is a set or value";
+    return false;
+  }
+  if (g.kind() == Kind::kRelation && p.kind() == Kind::kRelation) {
+    return relation_equal(g, p);
+  }
+  if (g.kind() == Kind::kRelation || p.kind() == Kind::kRelation) {
+    return false;
+  }
+
+  // Units: dropped when only one side has one.
+  if (g.kind() == Kind::kUnit && p.kind() == Kind::kUnit) {
+    const auto squeeze = [](std::string unit) {
+      unit.erase(std::remove_if(unit.begin(), unit.end(),
+                                [](char c) { return c == ' ' || c == '{' || c == '}'; }),
+                 unit.end());
+      if (unit.size() > 3 && unit.back() == 's') {
+        unit.pop_back();
+      }
+      return unit;
+    };
+    if (squeeze(g.node().text) != squeeze(p.node().text)) {
+      evidence = "different units";
+      return false;
+    }
+    return equal(g.child(0), p.child(0));
+  }
+  if (g.kind() == Kind::kUnit) {
+    return equal(g.child(0), p);
+  }
+  if (p.kind() == Kind::kUnit) {
+    return equal(g, p.child(0));
+  }
+
+  if (g.kind() == Kind::kText || p.kind() == Kind::kText) {
+    evidence = "text";
+    return g.kind() == p.kind() && g.node().text == p.node().text;
+  }
+  if (g.kind() == Kind::kBase || p.kind() == Kind::kBase) {
+    evidence = "digits in a base";
+    const auto lower = [](std::string s) {
+      std::transform(s.begin(), s.end(), s.begin(),
+                     [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+      return s;
+    };
+    if (g.kind() == Kind::kBase && p.kind() == Kind::kBase) {
+      return lower(g.node().text) == lower(p.node().text) && g.node().columns == p.node().columns;
+    }
+    const Side& based = g.kind() == Kind::kBase ? g : p;
+    const Side& other = g.kind() == Kind::kBase ? p : g;
+    return other.kind() == Kind::kNumber && print_rational(other.node().value) == based.node().text;
+  }
+  if (g.kind() == Kind::kRatio || p.kind() == Kind::kRatio) {
+    if (g.kind() != p.kind() || g.size() != p.size()) {
+      return false;
+    }
+    // Two-digit second parts read as clock times: 12:00 is not 1:00.
+    const auto product = [](const Side& a, std::size_t i, const Side& b,
+                            std::size_t j) -> std::optional<Rational> {
+      const auto x = exact_value(a.e, a.child(i).id);
+      const auto y = exact_value(b.e, b.child(j).id);
+      return x && y ? std::optional<Rational>(*x * *y) : std::nullopt;
+    };
+    for (std::size_t k = 0; k < g.size(); ++k) {
+      const auto x = exact_value(g.e, g.child(k).id);
+      if (x && x->is_zero()) {
+        return same_tree(g, p);
+      }
+    }
+    for (std::size_t k = 1; k < g.size(); ++k) {
+      const auto x = product(g, 0, p, k);
+      const auto y = product(g, k, p, 0);
+      if (!x || !y) {
+        return same_tree(g, p);
+      }
+      if (!(*x == *y)) {
+        return false;
+      }
+    }
+    evidence = "the same ratio";
+    return true;
+  }
+
+  // Matrices, and brackets that show them.
+  const auto as_matrix = [](const Side& s, std::vector<Side>& cells, std::size_t& columns) {
+    if (s.kind() == Kind::kMatrix) {
+      columns = static_cast<std::size_t>(s.node().columns);
+      for (std::size_t k = 0; k < s.size(); ++k) {
+        cells.push_back(s.child(k));
+      }
+      return true;
+    }
+    if (s.kind() == Kind::kTuple && s.size() > 0 && s.child(0).kind() == Kind::kTuple) {
+      columns = s.child(0).size();
+      for (std::size_t r = 0; r < s.size(); ++r) {
+        if (s.child(r).kind() != Kind::kTuple || s.child(r).size() != columns) {
+          return false;
+        }
+        for (std::size_t c = 0; c < columns; ++c) {
+          cells.push_back(s.child(r).child(c));
+        }
+      }
+      return true;
+    }
+    if (s.kind() == Kind::kTuple) {
+      columns = 1;
+      for (std::size_t k = 0; k < s.size(); ++k) {
+        cells.push_back(s.child(k));
+      }
+      return true;
+    }
+    return false;
+  };
+  if (g.kind() == Kind::kMatrix || p.kind() == Kind::kMatrix) {
+    std::vector<Side> a;
+    std::vector<Side> b;
+    std::size_t columns_a = 0;
+    std::size_t columns_b = 0;
+    if (!as_matrix(g, a, columns_a) || !as_matrix(p, b, columns_b) || a.size() != b.size()) {
+      return false;
+    }
+    const bool vectors = (columns_a == 1 || columns_a == a.size()) &&
+                         (columns_b == 1 || columns_b == b.size()) && (g.kind() != p.kind());
+    if (columns_a != columns_b && !vectors) {
+      return false;
+    }
+    for (std::size_t k = 0; k < a.size(); ++k) {
+      if (!equal(a[k], b[k])) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  const auto is_interval_like = [](const Side& s) {
+    return s.kind() == Kind::kUnion || s.kind() == Kind::kDifference ||
+           s.kind() == Kind::kIntersection ||
+           (s.kind() == Kind::kSymbol &&
+            (s.node().text == "R" || s.node().text == "R+" || s.node().text == "R-")) ||
+           (s.kind() == Kind::kTuple && s.size() == 2 && s.node().text != "()");
+  };
+  if ((is_interval_like(g) || is_interval_like(p)) && g.kind() != Kind::kSymbol) {
+    if (sets_on_line_equal(g, p)) {
+      evidence = "the same set on the real line";
+      return true;
+    }
+    if (g.kind() != Kind::kTuple || p.kind() != Kind::kTuple || g.node().text != p.node().text) {
+      return false;
+    }
+  }
+  if (g.kind() == Kind::kTuple && p.kind() == Kind::kTuple) {
+    if (g.size() != p.size() || (g.size() == 2 && g.node().text != p.node().text)) {
+      return false;
+    }
+    for (std::size_t k = 0; k < g.size(); ++k) {
+      if (!equal(g.child(k), p.child(k))) {
+        return false;
+      }
+    }
+    return true;
+  }
+  const auto is_several = [](const Side& s) {
+    return s.kind() == Kind::kList || s.kind() == Kind::kSet;
+  };
+  // x = 1, y = 2 for (1, 2): by the names' alphabetical order.
+  const auto assignments = [](const Side& s, std::vector<std::pair<std::string, Side>>& out) {
+    for (std::size_t k = 0; k < s.size(); ++k) {
+      if (!is_equation(s.child(k)) || s.child(k).child(0).kind() != Kind::kSymbol) {
+        return false;
+      }
+      out.emplace_back(s.child(k).child(0).node().text, last_exact(s.child(k)));
+    }
+    std::stable_sort(out.begin(), out.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    return true;
+  };
+  if (g.kind() == Kind::kTuple && p.kind() == Kind::kList) {
+    std::vector<std::pair<std::string, Side>> named;
+    if (assignments(p, named) && named.size() == g.size()) {
+      for (std::size_t k = 0; k < g.size(); ++k) {
+        if (!equal(g.child(k), named[k].second)) {
+          return false;
+        }
+      }
+      return true;
+    }
+  }
+  if (g.kind() == Kind::kTuple && p.kind() == Kind::kSet && g.size() == p.size()) {
+    for (std::size_t k = 0; k < g.size(); ++k) {
+      if (!equal(g.child(k), p.child(k))) {
+        return false;
+      }
+    }
+    return true;
+  }
+  if (is_several(g) && p.kind() == Kind::kTuple && g.kind() == Kind::kSet) {
+    std::vector<Side> a;
+    std::vector<Side> b;
+    members_of(g, a, 0);
+    for (std::size_t k = 0; k < p.size(); ++k) {
+      b.push_back(p.child(k));
+    }
+    return members_equal(a, b);
+  }
+  if (is_several(g) || is_several(p) || has_plus_minus(g) || has_plus_minus(p)) {
+    std::vector<Side> a;
+    std::vector<Side> b;
+    members_of(g, a, 0);
+    members_of(p, b, 0);
+    if (a.size() == b.size() && members_equal(a, b)) {
+      evidence = "the same members";
+      return true;
+    }
+    // "1,23" may be a decimal written with a comma.
+    const auto as_decimal = [](const Side& s) -> std::optional<Rational> {
+      if (s.kind() != Kind::kList || s.size() != 2 || s.child(0).kind() != Kind::kNumber ||
+          s.child(1).kind() != Kind::kNumber || !s.child(1).node().value.is_integer() ||
+          !s.child(0).node().value.is_integer() || s.child(1).node().value.num < 0) {
+        return std::nullopt;
+      }
+      return rational_from_decimal(print_rational(s.child(0).node().value) + "." +
+                                   print_rational(s.child(1).node().value));
+    };
+    const auto x = is_several(g) ? as_decimal(g) : exact_value(g.e, g.id);
+    const auto y = is_several(p) ? as_decimal(p) : exact_value(p.e, p.id);
+    if (x && y && is_several(g) != is_several(p) && *x == *y) {
+      evidence = "a decimal comma";
+      return true;
+    }
+    return false;
+  }
+  if (g.kind() == Kind::kTuple || p.kind() == Kind::kTuple || g.kind() == Kind::kUnion ||
+      p.kind() == Kind::kUnion) {
+    return false;
+  }
+  const auto is_infinite = [](const Side& s) { return std::isinf(end_value(s)); };
+  if (is_infinite(g) || is_infinite(p)) {
+    return end_value(g) == end_value(p);
+  }
+  if (g.kind() == Kind::kSymbol && p.kind() == Kind::kSymbol) {
+    evidence = "symbols";
+    return g.node().text == p.node().text;
+  }
+  if (value_equal(g, p)) {
+    return true;
+  }
+  if (rules_.is_percent_lenient) {
+    const auto x = exact_value(g.e, g.id);
+    const auto y = exact_value(p.e, p.id);
+    const Rational hundred(Integer(100));
+    return x && y && (*x * hundred == *y || *y * hundred == *x);
+  }
+  return false;
+}
+
+std::string normal_string(std::string_view text) {
+  std::string out;
+  const auto tokens = lex_math(text);
+  if (!tokens) {
+    return std::string(trim(text));
+  }
+  for (const Token& token : *tokens) {
+    if (token.kind == TokenKind::kText) {
+      out += "\\text{" + fold_words(token.text) + "}";
+    } else if (token.kind == TokenKind::kCommand) {
+      out += "\\" + (token.text == "dfrac" || token.text == "tfrac" ? "frac" : token.text) + " ";
+    } else {
+      out += (token.space_before && token.kind == TokenKind::kWord ? " " : "") + token.text;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string_view unwrap_answer(std::string_view text) {
+  for (int round = 0; round < 8; ++round) {
+    text = trim(text);
+    const std::size_t before = text.size();
+    const auto strip = [&](std::string_view open, std::string_view close) {
+      if (text.size() >= open.size() + close.size() && text.starts_with(open) &&
+          text.ends_with(close)) {
+        const std::string_view inner =
+            text.substr(open.size(), text.size() - open.size() - close.size());
+        if (inner.find(close) == std::string_view::npos) {
+          text = inner;
+        }
+      }
+    };
+    strip("$$", "$$");
+    strip("$", "$");
+    strip("\\(", "\\)");
+    strip("\\[", "\\]");
+    strip("**", "**");
+    strip("`", "`");
+    for (const std::string_view box : {"\\boxed{", "\\fbox{", "\\framebox{"}) {
+      if (text.starts_with(box)) {
+        int depth = 0;
+        std::size_t i = box.size() - 1;
+        for (; i < text.size(); ++i) {
+          if (text[i] == '\\') {
+            ++i;
+          } else if (text[i] == '{') {
+            ++depth;
+          } else if (text[i] == '}' && --depth == 0) {
+            break;
+          }
+        }
+        if (i + 1 >= text.size()) {
+          text = text.substr(box.size(), (i < text.size() ? i : text.size()) - box.size());
+        }
+      }
+    }
+    if (!text.empty() && text.back() == '.' && text.size() > 1) {
+      text.remove_suffix(1);
+    }
+    if (text.size() == before) {
+      break;
+    }
+  }
+  return text;
+}
+
+bool is_readable_math(std::string_view text) {
+  const auto parsed = parse_math(unwrap_answer(text));
+  return parsed.has_value() && parsed.value().at(parsed.value().root).kind != Kind::kText;
+}
+
+Status check_gold(std::string_view gold) {
+  const std::string_view bare = unwrap_answer(gold);
+  if (bare.empty()) {
+    return fail(ErrorCode::kUnsupported, "the gold is empty");
+  }
+  const auto parsed = parse_math(bare);
+  if (!parsed) {
+    return fail(ErrorCode::kUnsupported, "the gold '" + std::string(bare.substr(0, 80)) +
+                                             "' cannot be read: " + parsed.error().message);
+  }
+  return ok_status();
+}
+
+MathComparison compare_math(std::string_view gold, std::string_view pred, const MathRules& rules) {
+  MathComparison result;
+  const std::string_view g = unwrap_answer(gold);
+  const std::string_view p = unwrap_answer(pred);
+  result.gold_form = normal_string(g);
+  result.pred_form = normal_string(p);
+  if (p.empty()) {
+    result.outcome = Outcome::kNoAnswer;
+    result.evidence = "the answer is empty";
+    return result;
+  }
+  if (result.gold_form == result.pred_form && !result.gold_form.empty()) {
+    result.outcome = Outcome::kCorrect;
+    result.rung = "string";
+    result.evidence = "string";
+    return result;
+  }
+  auto gold_tree = parse_math(g);
+  auto pred_tree = parse_math(p);
+  if (!gold_tree || !pred_tree) {
+    result.rung = "text";
+    if (!pred_tree && gold_tree) {
+      result.outcome = Outcome::kIncorrect;
+      result.evidence = "the answer cannot be read: " + pred_tree.error().message;
+      if (fold_words(g) == fold_words(p)) {
+        result.outcome = Outcome::kCorrect;
+        result.evidence = "text";
+      }
+      return result;
+    }
+    if (fold_words(g) == fold_words(p)) {
+      result.outcome = Outcome::kCorrect;
+      result.evidence = "text";
+      return result;
+    }
+    result.outcome = Outcome::kUnscored;
+    result.evidence = "the gold cannot be read: " + gold_tree.error().message;
+    return result;
+  }
+  Ladder ladder(rules);
+  Side a{std::move(*gold_tree), 0};
+  Side b{std::move(*pred_tree), 0};
+  a.id = a.e.root;
+  b.id = b.e.root;
+  const bool equal =
+      ladder.equal(a, b) ||
+      (a.kind() != Kind::kText && fold_words(g) == fold_words(p) && b.kind() == Kind::kText);
+  result.outcome = equal ? Outcome::kCorrect : Outcome::kIncorrect;
+  result.rung = "structure";
+  if (const auto value = exact_value(a.e, a.id)) {
+    result.gold_form = print_rational(*value);
+    result.rung = "value";
+  }
+  if (const auto value = exact_value(b.e, b.id)) {
+    result.pred_form = print_rational(*value);
+  }
+  result.evidence = ladder.evidence;
+  return result;
+}
+
+}  // namespace r1eval

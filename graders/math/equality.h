@@ -1,0 +1,37 @@
+// The ladder that decides whether an answer equals the gold: strings, structure, then values.
+//
+// Not symmetric (the gold comes first): "x = 5" answers a gold of 5, "2x + z = 1" does not
+// answer 1.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/verdict.h"
+
+namespace r1eval {
+
+struct MathComparison {
+  Outcome outcome = Outcome::kUnscored;
+  std::string rung;  // "string", "text", "value", "structure"
+  std::string evidence;
+  std::string gold_form;
+  std::string pred_form;
+};
+
+struct MathRules {
+  int decimals = 6;  // tolerance of decimal literals: 10^-decimals
+  bool is_percent_lenient = false;
+  bool set_relation_both_ways = false;
+};
+
+MathComparison compare_math(std::string_view gold, std::string_view pred, const MathRules& rules);
+// Can this gold be read? Errors: kUnsupported with the reason.
+Status check_gold(std::string_view gold);
+// The answer without its wrappers: $…$, \( \), \boxed{…}, a final full stop.
+std::string_view unwrap_answer(std::string_view text);
+// Does the text parse as an expression (not as words)?
+bool is_readable_math(std::string_view text);
+
+}  // namespace r1eval

@@ -1,0 +1,60 @@
+// The typed tree of a mathematical answer. Nodes live in one array and name each other by index.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "graders/math/rational.h"
+
+namespace r1eval {
+
+enum class Kind : std::uint8_t {
+  kNumber,    // value; is_decimal when written with a point
+  kSymbol,    // text: name, with its subscript
+  kConstant,  // text: "e", "pi", "i", "infty"
+  kSum,       // children
+  kProduct,   // children
+  kQuotient,  // two children
+  kPower,     // two children
+  kNegative,
+  kFunction,   // text: name; children: arguments ("root": radicand, degree; "log": value, base)
+  kPlusMinus,  // text "+" (pm) or "-" (mp); one child (prefix) or two
+  kSet,        // written in braces
+  kList,       // several answers, no braces
+  kTuple,      // text: its two brackets
+  kUnion,
+  kIntersection,
+  kDifference,
+  kMatrix,    // children row by row; columns
+  kRelation,  // operators in text, one byte each: = < > l(e) g(e) n(e) i(n) ~(approx)
+  kText,      // text: folded words
+  kUnit,      // one child, text: unit
+  kPercent,
+  kDegree,
+  kRatio,  // children
+  kBase,   // text: digits; columns: base
+};
+
+struct Node {
+  Kind kind = Kind::kNumber;
+  std::string text;
+  std::vector<std::int32_t> children;
+  Rational value;
+  std::int32_t columns = 0;
+  bool is_decimal = false;
+};
+
+struct Expression {
+  std::vector<Node> nodes;
+  std::int32_t root = -1;
+
+  const Node& at(std::int32_t i) const { return nodes[static_cast<std::size_t>(i)]; }
+
+  std::int32_t add(Node node) {
+    nodes.push_back(std::move(node));
+    return static_cast<std::int32_t>(nodes.size()) - 1;
+  }
+};
+
+}  // namespace r1eval

@@ -1,0 +1,490 @@
+#include "graders/math/lexer.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "graders/bounds.h"
+
+namespace r1eval {
+namespace {
+
+constexpr std::size_t npos = std::string_view::npos;
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+struct Mapping {
+  std::string_view bytes;
+  std::string_view replacement;  // lexed in its place
+};
+
+constexpr std::array<Mapping, 76> kUnicode = {{
+    {"−", "-"},
+    {"–", "-"},
+    {"—", "-"},
+    {"×", "*"},
+    {"·", "*"},
+    {"⋅", "*"},
+    {"÷", "/"},
+    {"√", "\\sqrt "},
+    {"π", "\\pi "},
+    {"∞", "\\infty "},
+    {"≤", "\\le "},
+    {"≥", "\\ge "},
+    {"≠", "\\ne "},
+    {"∪", "\\cup "},
+    {"∩", "\\cap "},
+    {"∈", "\\in "},
+    {"∅", "\\emptyset "},
+    {"°", "\\degree "},
+    {"²", "^2"},
+    {"³", "^3"},
+    {"¹", "^1"},
+    {"⁴", "^4"},
+    {"⁵", "^5"},
+    {"⁶", "^6"},
+    {"⁷", "^7"},
+    {"⁸", "^8"},
+    {"⁹", "^9"},
+    {"⁰", "^0"},
+    {"½", "\\frac{1}{2}"},
+    {"⅓", "\\frac{1}{3}"},
+    {"⅔", "\\frac{2}{3}"},
+    {"¼", "\\frac{1}{4}"},
+    {"¾", "\\frac{3}{4}"},
+    {"⅕", "\\frac{1}{5}"},
+    {"⅛", "\\frac{1}{8}"},
+    {"⅙", "\\frac{1}{6}"},
+    {"±", "\\pm "},
+    {"∓", "\\mp "},
+    {"≈", "\\approx "},
+    {"θ", "\\theta "},
+    {"α", "\\alpha "},
+    {"β", "\\beta "},
+    {"γ", "\\gamma "},
+    {"δ", "\\delta "},
+    {"λ", "\\lambda "},
+    {"μ", "\\mu "},
+    {"φ", "\\varphi "},
+    {"ω", "\\omega "},
+    {"σ", "\\sigma "},
+    {"ρ", "\\rho "},
+    {"ℝ", "\\mathbb{R}"},
+    {"ℤ", "\\mathbb{Z}"},
+    {"ℕ", "\\mathbb{N}"},
+    {"ℚ", "\\mathbb{Q}"},
+    {"€", " "},
+    {"£", " "},
+    {"¥", " "},
+    {"\xC2\xA0", " "},
+    {"\xE2\x80\x89", " "},
+    {"\xE2\x80\xAF", " "},
+    {"\xE3\x80\x80", " "},
+    {"，", ","},
+    {"。", "."},
+    {"：", ":"},
+    {"（", "("},
+    {"）", ")"},
+    {"％", "%"},
+    {"＋", "+"},
+    {"－", "-"},
+    {"＝", "="},
+    {"⌊", "\\lfloor "},
+    {"⌋", "\\rfloor "},
+    {"⟨", "\\langle "},
+    {"⟩", "\\rangle "},
+    {"△", "-"},
+    {"▲", "-"},
+}};
+
+constexpr std::array<std::string_view, 34> kDropped = {
+    "left",         "right",      "big",        "Big",      "bigl",      "bigr",
+    "Bigl",         "Bigr",       "bigg",       "biggl",    "biggr",     "Bigg",
+    "displaystyle", "textstyle",  "limits",     "nolimits", "quad",      "qquad",
+    "phantom",      "hspace",     "rm",         "bf",       "it",        "scriptstyle",
+    "mathord",      "middle",     "hfill",      "nonumber", "thinspace", "enspace",
+    "medspace",     "boldsymbol", "ensuremath", "cr"};
+
+// Commands whose argument stands for itself.
+constexpr std::array<std::string_view, 8> kTransparent = {
+    "mathrm", "mathbf", "operatorname", "mathit", "boxed", "fbox", "mathsf", "bm"};
+constexpr std::array<std::string_view, 9> kTextCommands = {
+    "text", "textbf", "mbox", "textnormal", "textit", "textrm", "hbox", "texttt", "textsf"};
+
+// Letter runs of plain text that are names of functions or constants.
+constexpr std::array<std::string_view, 34> kPlainNames = {
+    "sqrt",     "pi",   "sin",    "cos",    "tan",    "cot",  "sec",   "csc",  "exp",
+    "ln",       "log",  "arcsin", "arccos", "arctan", "sinh", "cosh",  "tanh", "infty",
+    "infinity", "oo",   "theta",  "alpha",  "beta",   "abs",  "floor", "ceil", "lfloor",
+    "rfloor",   "frac", "cbrt",   "gcd",    "lcm",    "max",  "min"};
+
+// Words that part several answers, name units or numbers: never a product of letters.
+constexpr std::array<std::string_view, 62> kWords = {
+    "and",   "or",  "cm",  "mm",   "km",   "kg",   "mg",  "ft",   "in",   "yd",   "mi",
+    "lb",    "oz",  "ml",  "pm",   "am",   "pct",  "hr",  "hrs",  "min",  "mins", "sec",
+    "secs",  "deg", "rad", "day",  "yes",  "no",   "odd", "even", "day",  "cup",  "men",
+    "mph",   "rpm", "per", "sq",   "the",  "if",   "not", "dog",  "cat",  "red",  "mod",
+    "kmh",   "gal", "usd", "eur",  "Yes",  "No",   "Odd", "Even", "None", "True", "False",
+    "North", "Hz",  "dm",  "inch", "foot", "feet", "all"};
+
+template <typename List>
+bool contains(const List& list, std::string_view word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+class Lexer {
+ public:
+  explicit Lexer(std::string_view text) : s_(text) {}
+
+  Result<std::vector<Token>> run() {
+    if (static_cast<std::int64_t>(s_.size()) > bounds::kMaxExpressionBytes * 4) {
+      return fail(ErrorCode::kResourceExhausted, "the expression is too long");
+    }
+    while (i_ < s_.size()) {
+      R1_RETURN_IF_ERROR(step());
+      if (static_cast<std::int64_t>(tokens_.size()) > bounds::kMaxTokens) {
+        return fail(ErrorCode::kResourceExhausted, "the expression has too many tokens");
+      }
+    }
+    return std::move(tokens_);
+  }
+
+ private:
+  void put(TokenKind kind, std::string text) {
+    tokens_.push_back({kind, std::move(text), space_});
+    space_ = false;
+  }
+
+  char peek(std::size_t k = 0) const { return i_ + k < s_.size() ? s_[i_ + k] : '\0'; }
+
+  // The text of {…} at `at` (balanced), or of the next character; moves past it.
+  std::string_view group() {
+    while (peek() == ' ') {
+      ++i_;
+    }
+    if (peek() != '{') {
+      return "";
+    }
+    const std::size_t from = i_ + 1;
+    int depth = 0;
+    while (i_ < s_.size()) {
+      const char c = s_[i_];
+      if (c == '\\') {
+        ++i_;
+      } else if (c == '{') {
+        ++depth;
+      } else if (c == '}' && --depth == 0) {
+        ++i_;
+        return s_.substr(from, i_ - 1 - from);
+      }
+      ++i_;
+    }
+    i_ = s_.size();
+    return s_.substr(std::min(from, s_.size()));
+  }
+
+  Status step();
+  Status command();
+  void number();
+  void word();
+
+  std::string_view s_;
+  std::size_t i_ = 0;
+  int bracket_depth_ = 0;
+  bool space_ = false;
+  std::vector<Token> tokens_;
+};
+
+void Lexer::number() {
+  std::string text;
+  const auto digits = [&] {
+    while (is_digit(peek())) {
+      text += s_[i_++];
+    }
+  };
+  digits();
+  const std::size_t first_group = text.size();
+  // Groups of three digits: "1,234", "1{,}234", "1,\!234", "1\,234", "1 234".
+  while (first_group >= 1 && first_group <= 3) {
+    std::size_t j = i_;
+    const auto at = [&](std::size_t k) { return k < s_.size() ? s_[k] : '\0'; };
+    bool separated = false;
+    if (s_.substr(j, 3) == "{,}") {
+      j += 3;
+      separated = true;
+    } else if (s_.substr(j, 3) == ",\\!" || s_.substr(j, 3) == ",\\,") {
+      j += 3;
+      separated = true;
+    } else if (s_.substr(j, 2) == "\\," || s_.substr(j, 2) == "\\ ") {
+      j += 2;
+      separated = true;
+    } else if (at(j) == ',' && bracket_depth_ == 0) {
+      j += 1;
+      separated = is_digit(at(j));
+    } else if (at(j) == ' ' && is_digit(at(j + 1)) && bracket_depth_ == 0) {
+      j += 1;
+      separated = true;
+    }
+    while (separated && at(j) == ' ') {
+      ++j;
+    }
+    std::size_t k = j;
+    while (is_digit(at(k))) {
+      ++k;
+    }
+    if (!separated || k - j != 3) {
+      break;
+    }
+    text.append(s_.substr(j, 3));
+    i_ = k;
+  }
+  if (peek() == '.' && (is_digit(peek(1)) || !text.empty())) {
+    text += '.';
+    ++i_;
+    digits();
+  }
+  if ((peek() == 'e' || peek() == 'E') &&
+      (is_digit(peek(1)) || ((peek(1) == '-' || peek(1) == '+') && is_digit(peek(2))))) {
+    text += 'e';
+    ++i_;
+    text += s_[i_++];
+    digits();
+  }
+  put(TokenKind::kNumber, text);
+}
+
+void Lexer::word() {
+  const std::size_t from = i_;
+  while (i_ < s_.size() && is_letter(s_[i_])) {
+    ++i_;
+  }
+  const std::string_view run = s_.substr(from, i_ - from);
+  if (contains(kPlainNames, run)) {
+    put(TokenKind::kCommand, std::string(run == "infinity" || run == "oo" ? "infty" : run));
+    return;
+  }
+  const bool is_long = run.size() >= 4;
+  if (run.size() >= 2 && (is_long || contains(kWords, run))) {
+    // "sqrtx", "2xsin" and the like are not words, but nobody writes them.
+    put(TokenKind::kWord, std::string(run));
+    return;
+  }
+  for (const char c : run) {
+    put(TokenKind::kLetter, std::string(1, c));
+  }
+}
+
+Status Lexer::command() {
+  ++i_;  // the backslash
+  const char c = peek();
+  if (c == '\\') {
+    // A row's end, or a doubled backslash before a command or delimiter.
+    if (i_ + 1 < s_.size() && is_letter(s_[i_ + 1])) {
+      std::size_t j = i_ + 1;
+      while (j < s_.size() && is_letter(s_[j])) {
+        ++j;
+      }
+      const std::string_view name = s_.substr(i_ + 1, j - i_ - 1);
+      static constexpr std::array<std::string_view, 18> kNames = {
+          "frac", "dfrac", "tfrac", "sqrt", "pi",   "boxed", "text", "left",  "right",
+          "le",   "leq",   "ge",    "geq",  "cdot", "times", "pm",   "infty", "in"};
+      if (contains(kNames, name) && s_.find("\\begin") == npos) {
+        return ok_status();  // the next step reads the command
+      }
+    }
+    ++i_;
+    put(TokenKind::kOperator, "\\\\");
+    return ok_status();
+  }
+  if (!is_letter(c)) {
+    ++i_;
+    switch (c) {
+      case '{':
+        ++bracket_depth_;
+        put(TokenKind::kOperator, "\\{");
+        break;
+      case '}':
+        --bracket_depth_;
+        put(TokenKind::kOperator, "\\}");
+        break;
+      case '|':
+        put(TokenKind::kOperator, "|");
+        break;
+      case '%':
+        put(TokenKind::kOperator, "%");
+        break;
+      case '$':
+      case '!':
+      case '(':
+      case ')':
+      case '[':
+      case ']':
+        break;
+      default:  // spacing
+        space_ = true;
+        break;
+    }
+    return ok_status();
+  }
+  const std::size_t from = i_;
+  while (i_ < s_.size() && is_letter(s_[i_])) {
+    ++i_;
+  }
+  const std::string_view name = s_.substr(from, i_ - from);
+  if (contains(kDropped, name)) {
+    if ((name == "left" || name == "right") && peek() == '.') {
+      ++i_;
+    }
+    if (name == "hspace" || name == "phantom") {
+      group();
+    }
+    space_ = true;
+    return ok_status();
+  }
+  if (contains(kTextCommands, name)) {
+    put(TokenKind::kText, std::string(group()));
+    return ok_status();
+  }
+  if (contains(kTransparent, name)) {
+    std::size_t j = i_;
+    while (j < s_.size() && s_[j] == ' ') {
+      ++j;
+    }
+    if (j < s_.size() && s_[j] == '{' &&
+        (name == "mathrm" || name == "operatorname" || name == "mathbf")) {
+      const std::size_t saved = i_;
+      const std::string inner(group());
+      const bool is_word = inner.size() >= 2 && std::all_of(inner.begin(), inner.end(), [](char x) {
+                             return is_letter(x) || x == ' ';
+                           });
+      if (is_word) {
+        if (contains(kPlainNames, inner)) {
+          put(TokenKind::kCommand, inner);
+        } else {
+          put(TokenKind::kText, inner);
+        }
+        return ok_status();
+      }
+      i_ = saved;
+    }
+    return ok_status();
+  }
+  put(TokenKind::kCommand, std::string(name));
+  return ok_status();
+}
+
+Status Lexer::step() {
+  const char c = s_[i_];
+  if (c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '~') {
+    space_ = true;
+    ++i_;
+    return ok_status();
+  }
+  if (is_digit(c) || (c == '.' && is_digit(peek(1)))) {
+    number();
+    return ok_status();
+  }
+  if (is_letter(c)) {
+    word();
+    return ok_status();
+  }
+  if (c == '\\') {
+    return command();
+  }
+  if (static_cast<unsigned char>(c) >= 0x80) {
+    const std::string_view rest = s_.substr(i_);
+    for (const Mapping& mapping : kUnicode) {
+      if (rest.substr(0, mapping.bytes.size()) == mapping.bytes) {
+        i_ += mapping.bytes.size();
+        Lexer inner(mapping.replacement);
+        R1_TRY(const std::vector<Token> tokens, inner.run());
+        for (const Token& token : tokens) {
+          put(token.kind, token.text);
+        }
+        space_ = space_ || mapping.replacement == " ";
+        return ok_status();
+      }
+    }
+    // Other scripts: a run of such bytes is a word.
+    std::size_t j = i_;
+    while (j < s_.size() && static_cast<unsigned char>(s_[j]) >= 0x80) {
+      ++j;
+    }
+    put(TokenKind::kWord, std::string(s_.substr(i_, j - i_)));
+    i_ = j;
+    return ok_status();
+  }
+  ++i_;
+  switch (c) {
+    case '$':
+      space_ = true;
+      break;
+    case '(':
+    case '[':
+      ++bracket_depth_;
+      put(TokenKind::kOperator, std::string(1, c));
+      break;
+    case ')':
+    case ']':
+      --bracket_depth_;
+      put(TokenKind::kOperator, std::string(1, c));
+      break;
+    case '*':
+      if (peek() == '*') {
+        ++i_;
+        put(TokenKind::kOperator, "^");
+      } else {
+        put(TokenKind::kOperator, "*");
+      }
+      break;
+    case '<':
+    case '>':
+    case '!':
+      if (peek() == '=') {
+        ++i_;
+        put(TokenKind::kCommand, c == '<' ? "le" : c == '>' ? "ge" : "ne");
+      } else {
+        put(TokenKind::kOperator, std::string(1, c));
+      }
+      break;
+    case '+':
+    case '-':
+    case '/':
+    case '^':
+    case '_':
+    case '{':
+    case '}':
+    case ',':
+    case ';':
+    case ':':
+    case '=':
+    case '|':
+    case '&':
+    case '%':
+    case '\'':
+    case '.':
+      put(TokenKind::kOperator, std::string(1, c));
+      break;
+    default:
+      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+        return fail(ErrorCode::kParse, "a control character in an expression");
+      }
+      put(TokenKind::kOperator, std::string(1, c));
+      break;
+  }
+  return ok_status();
+}
+
+}  // namespace
+
+Result<std::vector<Token>> lex_math(std::string_view text) {
+  return Lexer(text).run();
+}
+
+}  // namespace r1eval

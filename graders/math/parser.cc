@@ -1,0 +1,1135 @@
+#include "graders/math/parser.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "graders/bounds.h"
+#include "graders/math/lexer.h"
+
+namespace r1eval {
+namespace {
+
+constexpr std::array<std::string_view, 32> kFunctions = {
+    "sin",  "cos", "tan", "cot", "sec",   "csc",  "arcsin", "arccos", "arctan", "sinh", "cosh",
+    "tanh", "ln",  "exp", "abs", "floor", "ceil", "gcd",    "lcm",    "max",    "min",  "det",
+    "deg",  "arg", "Re",  "Im",  "lg",    "coth", "arccot", "cbrt",   "sgn",    "log"};
+
+constexpr std::array<std::string_view, 34> kSymbols = {
+    "alpha",    "beta",    "gamma", "delta",  "epsilon", "varepsilon", "zeta",  "eta",   "theta",
+    "vartheta", "iota",    "kappa", "lambda", "mu",      "nu",         "xi",    "rho",   "sigma",
+    "tau",      "upsilon", "phi",   "varphi", "chi",     "psi",        "omega", "Gamma", "Delta",
+    "Theta",    "Lambda",  "Sigma", "Phi",    "Psi",     "Omega",      "ell"};
+
+template <typename List>
+bool contains(const List& list, std::string_view word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+bool all_digits(std::string_view text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+class Parser {
+ public:
+  explicit Parser(std::vector<Token> tokens) : t_(std::move(tokens)) {}
+
+  Result<Expression> run();
+
+ private:
+  using Id = std::int32_t;
+  static constexpr Id kBad = -1;
+
+  // --- tokens
+  bool done() const { return i_ >= t_.size(); }
+
+  bool is_op(std::string_view text, std::size_t k = 0) const {
+    return i_ + k < t_.size() && t_[i_ + k].kind == TokenKind::kOperator && t_[i_ + k].text == text;
+  }
+
+  bool is_command(std::string_view text, std::size_t k = 0) const {
+    return i_ + k < t_.size() && t_[i_ + k].kind == TokenKind::kCommand && t_[i_ + k].text == text;
+  }
+
+  bool is_kind(TokenKind kind, std::size_t k = 0) const {
+    return i_ + k < t_.size() && t_[i_ + k].kind == kind;
+  }
+
+  bool accept(std::string_view op) {
+    if (is_op(op)) {
+      ++i_;
+      return true;
+    }
+    return false;
+  }
+
+  Id bad(std::string why) {
+    if (why_.empty()) {
+      why_ = std::move(why);
+    }
+    return kBad;
+  }
+
+  Id make(Kind kind, std::vector<Id> children = {}, std::string text = "") {
+    if (static_cast<std::int64_t>(e_.nodes.size()) >= bounds::kMaxNodes) {
+      return bad("the expression has too many parts");
+    }
+    Node node;
+    node.kind = kind;
+    node.children = std::move(children);
+    node.text = std::move(text);
+    return e_.add(std::move(node));
+  }
+
+  Id number(Rational value, bool is_decimal = false) {
+    const Id id = make(Kind::kNumber);
+    if (id != kBad) {
+      e_.nodes.back().value = std::move(value);
+      e_.nodes.back().is_decimal = is_decimal;
+    }
+    return id;
+  }
+
+  // --- grammar, loosest first
+  Id answers();
+  Id relation();
+  Id set_expression();
+  Id sum();
+  Id product();
+  Id unary();
+  Id powers();
+  Id primary();
+  Id command();
+  Id brackets();
+  Id matrix();
+  Id group();
+  Id argument();
+  Id function(std::string name);
+  Id separated_words();
+  std::string relation_operator();
+  bool starts_primary() const;
+  bool at_separator();
+  bool unit_follows() const;
+  std::string raw_group();
+
+  std::vector<Token> t_;
+  std::size_t i_ = 0;
+  Expression e_;
+  std::string why_;
+  std::int64_t depth_ = 0;
+  int bars_ = 0;
+  bool in_function_ = false;
+};
+
+std::string Parser::relation_operator() {
+  if (done()) {
+    return "";
+  }
+  const Token& token = t_[i_];
+  if (token.kind == TokenKind::kOperator &&
+      (token.text == "=" || token.text == "<" || token.text == ">")) {
+    return token.text;
+  }
+  if (token.kind == TokenKind::kCommand) {
+    static constexpr std::array<std::array<std::string_view, 2>, 16> kNames = {{{"le", "l"},
+                                                                                {"leq", "l"},
+                                                                                {"ge", "g"},
+                                                                                {"geq", "g"},
+                                                                                {"ne", "n"},
+                                                                                {"neq", "n"},
+                                                                                {"lt", "<"},
+                                                                                {"gt", ">"},
+                                                                                {"leqslant", "l"},
+                                                                                {"geqslant", "g"},
+                                                                                {"in", "i"},
+                                                                                {"approx", "~"},
+                                                                                {"simeq", "~"},
+                                                                                {"equiv", "e"},
+                                                                                {"cong", "e"},
+                                                                                {"notin", "o"}}};
+    for (const auto& [name, code] : kNames) {
+      if (token.text == name) {
+        return std::string(code);
+      }
+    }
+  }
+  return "";
+}
+
+bool Parser::at_separator() {
+  if (is_op(",") || is_op(";")) {
+    ++i_;
+    if (is_kind(TokenKind::kText) || is_kind(TokenKind::kWord)) {
+      const std::string word = fold_words(t_[i_].text);
+      if (word == "and" || word == "or") {
+        ++i_;
+      }
+    }
+    return true;
+  }
+  if (is_kind(TokenKind::kText) || is_kind(TokenKind::kWord)) {
+    const std::string word = fold_words(t_[i_].text);
+    if ((word == "and" || word == "or") && i_ + 1 < t_.size()) {
+      ++i_;
+      return true;
+    }
+  }
+  return false;
+}
+
+// Is what follows words or a unit up to the end of the answer (or the next separator)?
+bool Parser::unit_follows() const {
+  if (!(is_kind(TokenKind::kText) || is_kind(TokenKind::kWord))) {
+    return false;
+  }
+  const std::string word = fold_words(t_[i_].text);
+  return word != "and" && word != "or";
+}
+
+Parser::Id Parser::answers() {
+  std::vector<Id> members;
+  bool only_commas = true;
+  while (!done()) {
+    Id member = relation();
+    if (member == kBad) {
+      return kBad;
+    }
+    // A unit or explaining words after a complete value.
+    if (unit_follows()) {
+      std::string unit;
+      while (!done() && !is_op(",") && !is_op(";")) {
+        const std::string word = fold_words(t_[i_].text);
+        if (is_kind(TokenKind::kText) || is_kind(TokenKind::kWord)) {
+          if (word == "and" || word == "or") {
+            break;
+          }
+        }
+        unit += (unit.empty() || t_[i_].kind == TokenKind::kOperator ? "" : " ") + word;
+        if (is_op("^") || is_op("{") || is_op("}") || is_op("/") || is_op("_")) {
+          unit += t_[i_].text;
+        }
+        ++i_;
+      }
+      if (unit == "percent" || unit == "pct" || unit == "percentage" || unit == "per cent") {
+        member = make(Kind::kPercent, {member});
+      } else if (unit == "degrees" || unit == "degree" || unit == "deg") {
+        member = make(Kind::kDegree, {member});
+      } else if (unit == "million" || unit == "billion" || unit == "thousand" ||
+                 unit == "million dollars") {
+        const Id factor = number(Rational(Integer(unit == "billion"    ? 1000000000
+                                                  : unit == "thousand" ? 1000
+                                                                       : 1000000)));
+        member = make(Kind::kProduct, {member, factor});
+      } else {
+        member = make(Kind::kUnit, {member}, unit);
+      }
+      if (member == kBad) {
+        return kBad;
+      }
+    }
+    members.push_back(member);
+    if (static_cast<std::int64_t>(members.size()) > bounds::kMaxSetMembers) {
+      return bad("too many answers in a list");
+    }
+    if (done()) {
+      break;
+    }
+    only_commas = only_commas && is_op(",");
+    if (!at_separator()) {
+      return bad(fmt::format("'{}' is not understood here", t_[i_].text.substr(0, 40)));
+    }
+  }
+  if (members.empty()) {
+    return bad("there is nothing to read");
+  }
+  if (members.size() == 1) {
+    return members[0];
+  }
+  return make(Kind::kList, std::move(members), only_commas ? "," : ";");
+}
+
+Parser::Id Parser::relation() {
+  std::vector<Id> sides;
+  std::string operators;
+  Id left = set_expression();
+  if (left == kBad) {
+    return kBad;
+  }
+  sides.push_back(left);
+  while (true) {
+    std::string op = relation_operator();
+    if (op.empty()) {
+      break;
+    }
+    ++i_;
+    // "\le q" and the like: "=" after "<" or ">" was one operator in the text.
+    if (op == "e" || op == "o") {
+      return bad("congruences are not judged");
+    }
+    const Id right = set_expression();
+    if (right == kBad) {
+      return kBad;
+    }
+    operators += op;
+    sides.push_back(right);
+  }
+  if (operators.empty()) {
+    return left;
+  }
+  return make(Kind::kRelation, std::move(sides), operators);
+}
+
+Parser::Id Parser::set_expression() {
+  Id left = sum();
+  while (left != kBad) {
+    Kind kind;
+    if (is_command("cup")) {
+      kind = Kind::kUnion;
+    } else if (is_command("cap")) {
+      kind = Kind::kIntersection;
+    } else if (is_command("setminus") || is_command("backslash")) {
+      kind = Kind::kDifference;
+    } else if (is_op(":") && i_ + 1 < t_.size()) {
+      ++i_;
+      const Id right = sum();
+      if (right == kBad) {
+        return kBad;
+      }
+      if (e_.at(left).kind == Kind::kRatio) {
+        e_.nodes[static_cast<std::size_t>(left)].children.push_back(right);
+      } else {
+        left = make(Kind::kRatio, {left, right});
+      }
+      continue;
+    } else {
+      break;
+    }
+    ++i_;
+    const Id right = sum();
+    left = right == kBad ? kBad : make(kind, {left, right});
+  }
+  return left;
+}
+
+Parser::Id Parser::sum() {
+  if (++depth_ > bounds::kMaxNesting) {
+    return bad("the expression is nested too deeply");
+  }
+  std::vector<Id> terms;
+  Id left = kBad;
+  if (is_command("pm") || is_command("mp")) {
+    const std::string sign = is_command("pm") ? "+" : "-";
+    ++i_;
+    const Id kid = product();
+    left = kid == kBad ? kBad : make(Kind::kPlusMinus, {kid}, sign);
+  } else {
+    left = product();
+  }
+  while (left != kBad) {
+    if (is_op("+") || is_op("-")) {
+      const bool minus = is_op("-");
+      ++i_;
+      Id right = product();
+      if (right != kBad && minus) {
+        right = make(Kind::kNegative, {right});
+      }
+      if (right == kBad) {
+        left = kBad;
+      } else if (e_.at(left).kind == Kind::kSum && !terms.empty()) {
+        e_.nodes[static_cast<std::size_t>(left)].children.push_back(right);
+      } else {
+        left = make(Kind::kSum, {left, right});
+        terms.push_back(left);
+      }
+    } else if (is_command("pm") || is_command("mp")) {
+      const std::string sign = is_command("pm") ? "+" : "-";
+      ++i_;
+      const Id right = product();
+      left = right == kBad ? kBad : make(Kind::kPlusMinus, {left, right}, sign);
+      terms.clear();
+    } else {
+      break;
+    }
+  }
+  --depth_;
+  return left;
+}
+
+bool Parser::starts_primary() const {
+  if (done()) {
+    return false;
+  }
+  const Token& token = t_[i_];
+  switch (token.kind) {
+    case TokenKind::kNumber:
+    case TokenKind::kLetter:
+      return true;
+    case TokenKind::kWord:
+    case TokenKind::kText:
+      return false;
+    case TokenKind::kOperator:
+      return token.text == "(" || token.text == "{" || (token.text == "|" && bars_ == 0) ||
+             (token.text == "[" && false);
+    case TokenKind::kCommand:
+      break;
+  }
+  static constexpr std::array<std::string_view, 12> kPrimary = {
+      "frac",  "dfrac", "tfrac",  "cfrac",  "sqrt",   "pi",
+      "infty", "binom", "dbinom", "tbinom", "lfloor", "lceil"};
+  return contains(kPrimary, token.text) || contains(kFunctions, token.text) ||
+         contains(kSymbols, token.text) || token.text == "vec" || token.text == "hat" ||
+         token.text == "lvert" || token.text == "begin" || token.text == "overline" ||
+         token.text == "bar";
+}
+
+Parser::Id Parser::product() {
+  Id left = unary();
+  while (left != kBad) {
+    if (is_op("*") || is_command("cdot") || is_command("times") || is_command("ast")) {
+      ++i_;
+      const Id right = unary();
+      left = right == kBad ? kBad : make(Kind::kProduct, {left, right});
+    } else if (is_op("/") || is_command("div")) {
+      ++i_;
+      const Id right = unary();
+      left = right == kBad ? kBad : make(Kind::kQuotient, {left, right});
+    } else if (starts_primary()) {
+      if (in_function_ && is_kind(TokenKind::kCommand) && contains(kFunctions, t_[i_].text)) {
+        break;
+      }
+      // "1 1/2" and "1\frac12" are mixed numbers; "2 3" is not a product.
+      const bool integer_left = e_.at(left).kind == Kind::kNumber &&
+                                e_.at(left).value.is_integer() && !e_.at(left).is_decimal;
+      if (is_kind(TokenKind::kNumber)) {
+        if (integer_left && is_op("/", 1) && is_kind(TokenKind::kNumber, 2) &&
+            all_digits(t_[i_].text) && all_digits(t_[i_ + 2].text)) {
+          const Id top = powers();
+          ++i_;
+          const Id bottom = powers();
+          const Id fraction =
+              top == kBad || bottom == kBad ? kBad : make(Kind::kQuotient, {top, bottom});
+          left = fraction == kBad ? kBad : make(Kind::kSum, {left, fraction});
+          continue;
+        }
+        if (integer_left || e_.at(left).kind == Kind::kNumber) {
+          return bad("two numbers side by side");
+        }
+      }
+      const bool fraction_next = is_command("frac") || is_command("dfrac") || is_command("tfrac");
+      const Id right = powers();
+      if (right == kBad) {
+        return kBad;
+      }
+      const Node& node = e_.at(right);
+      const bool mixed = integer_left && fraction_next && node.kind == Kind::kQuotient &&
+                         e_.at(node.children[0]).kind == Kind::kNumber &&
+                         e_.at(node.children[1]).kind == Kind::kNumber;
+      left = make(mixed ? Kind::kSum : Kind::kProduct, {left, right});
+    } else {
+      break;
+    }
+  }
+  return left;
+}
+
+Parser::Id Parser::unary() {
+  if (is_op("-") || is_op("+")) {
+    bool minus = false;
+    std::int64_t signs = 0;
+    while (is_op("-") || is_op("+")) {
+      minus = minus != is_op("-");
+      ++i_;
+      if (++signs > bounds::kMaxNesting) {
+        return bad("too many signs");
+      }
+    }
+    // -2\frac13 is -(2 + 1/3): the sign is taken after the mixed number was read.
+    Id kid = powers();
+    if (kid != kBad && e_.at(kid).kind == Kind::kNumber && e_.at(kid).value.is_integer() &&
+        (is_command("frac") || is_command("dfrac") || is_command("tfrac"))) {
+      const Id fraction = powers();
+      if (fraction == kBad) {
+        return kBad;
+      }
+      const Node& node = e_.at(fraction);
+      const bool mixed = node.kind == Kind::kQuotient &&
+                         e_.at(node.children[0]).kind == Kind::kNumber &&
+                         e_.at(node.children[1]).kind == Kind::kNumber;
+      kid = make(mixed ? Kind::kSum : Kind::kProduct, {kid, fraction});
+    }
+    return kid == kBad || !minus ? kid : make(Kind::kNegative, {kid});
+  }
+  return powers();
+}
+
+std::string Parser::raw_group() {
+  std::string text;
+  if (accept("{")) {
+    int depth = 1;
+    while (!done()) {
+      if (is_op("{")) {
+        ++depth;
+      } else if (is_op("}") && --depth == 0) {
+        ++i_;
+        break;
+      }
+      text += t_[i_++].text;
+    }
+  } else if (!done()) {
+    text = t_[i_++].text;
+  }
+  return text;
+}
+
+Parser::Id Parser::powers() {
+  const std::size_t start = i_;
+  Id base = primary();
+  while (base != kBad) {
+    if (is_op("^")) {
+      ++i_;
+      std::size_t k = is_op("{") ? 1 : 0;
+      if (is_command("circ", k) || is_command("degree", k)) {
+        i_ += k + 1;
+        if (k == 1 && !accept("}")) {
+          return bad("a degree sign with more in its exponent");
+        }
+        base = make(Kind::kDegree, {base});
+        continue;
+      }
+      if (is_op("'", k) || is_command("prime", k)) {
+        return bad("derivatives are not judged");
+      }
+      const bool was_matrix = e_.at(base).kind == Kind::kMatrix;
+      if (was_matrix && i_ + k < t_.size() &&
+          (t_[i_ + k].text == "T" || t_[i_ + k].text == "top")) {
+        i_ += k + 1;
+        if (k == 1) {
+          accept("}");
+        }
+        Node matrix = e_.at(base);
+        const auto columns = static_cast<std::size_t>(matrix.columns);
+        const std::size_t rows = matrix.children.size() / columns;
+        Node turned;
+        turned.kind = Kind::kMatrix;
+        turned.columns = static_cast<std::int32_t>(rows);
+        for (std::size_t c = 0; c < columns; ++c) {
+          for (std::size_t r = 0; r < rows; ++r) {
+            turned.children.push_back(matrix.children[r * columns + c]);
+          }
+        }
+        base = e_.add(std::move(turned));
+        continue;
+      }
+      if ((is_op("+", k) || is_op("-", k)) && e_.at(base).kind == Kind::kSymbol &&
+          e_.at(base).text.starts_with("R")) {
+        e_.nodes[static_cast<std::size_t>(base)].text += t_[i_ + k].text;
+        i_ += k + 1;
+        if (k == 1) {
+          accept("}");
+        }
+        continue;
+      }
+      if (++depth_ > bounds::kMaxNesting) {
+        return bad("powers are nested too deeply");
+      }
+      const bool outer = in_function_;
+      in_function_ = false;
+      Id exponent = kBad;
+      if (is_op("{")) {
+        exponent = group();
+      } else if (is_op("-")) {
+        ++i_;
+        const Id kid = primary();
+        exponent = kid == kBad ? kBad : make(Kind::kNegative, {kid});
+      } else {
+        exponent = primary();
+        if (exponent != kBad && is_op("^")) {  // 9^9^9 is 9^(9^9)
+          ++i_;
+          const Id upper = is_op("{") ? group() : powers();
+          exponent = upper == kBad ? kBad : make(Kind::kPower, {exponent, upper});
+        }
+      }
+      in_function_ = outer;
+      --depth_;
+      base = exponent == kBad ? kBad : make(Kind::kPower, {base, exponent});
+    } else if (is_command("degree") || is_command("circ")) {
+      ++i_;
+      base = make(Kind::kDegree, {base});
+    } else if (is_op("!")) {
+      ++i_;
+      base = make(Kind::kFunction, {base}, "factorial");
+    } else if (is_op("%")) {
+      ++i_;
+      base = make(Kind::kPercent, {base});
+    } else if (is_op("_")) {
+      ++i_;
+      Node& node = e_.nodes[static_cast<std::size_t>(base)];
+      const std::string sub = raw_group();
+      if (node.kind == Kind::kSymbol) {
+        node.text += "_" + sub;
+      } else if (node.kind == Kind::kNumber && i_ >= start + 2 && all_digits(t_[start].text) &&
+                 all_digits(sub) && sub.size() <= 2) {
+        node.kind = Kind::kBase;
+        node.text = t_[start].text;
+        node.columns = static_cast<std::int32_t>(std::stoi(sub));
+      } else if (node.kind == Kind::kConstant) {
+        node.kind = Kind::kSymbol;
+        node.text += "_" + sub;
+      } else {
+        return bad("a subscript where none is understood");
+      }
+    } else if (is_op("'")) {
+      return bad("derivatives are not judged");
+    } else {
+      break;
+    }
+  }
+  return base;
+}
+
+Parser::Id Parser::group() {
+  if (!accept("{")) {
+    return bad("a group in braces is missing");
+  }
+  if (is_op("}")) {
+    return bad("an empty group");
+  }
+  std::vector<Id> members;
+  while (true) {
+    const Id member = relation();
+    if (member == kBad) {
+      return kBad;
+    }
+    members.push_back(member);
+    if (!is_op(",") && !is_op(";")) {
+      break;
+    }
+    ++i_;
+    if (static_cast<std::int64_t>(members.size()) > bounds::kMaxSetMembers) {
+      return bad("too many members in a set");
+    }
+  }
+  // "{a \over b}"
+  if (is_command("over") && members.size() == 1) {
+    ++i_;
+    const Id below = sum();
+    if (below == kBad) {
+      return kBad;
+    }
+    members[0] = make(Kind::kQuotient, {members[0], below});
+  }
+  if (!done() && !accept("}")) {
+    return bad(fmt::format("'{}' is not understood here", t_[i_].text.substr(0, 40)));
+  }
+  return members.size() == 1 ? members[0] : make(Kind::kSet, std::move(members));
+}
+
+// A command's argument: a group, one digit of a number, or one token.
+Parser::Id Parser::argument() {
+  if (is_op("{")) {
+    return group();
+  }
+  if (is_kind(TokenKind::kNumber)) {
+    Token& token = t_[i_];
+    if (all_digits(token.text) && token.text.size() > 1) {
+      const std::string digit = token.text.substr(0, 1);
+      token.text.erase(0, 1);
+      return number(*rational_from_decimal(digit));
+    }
+  }
+  return primary();
+}
+
+Parser::Id Parser::function(std::string name) {
+  if (name == "lg") {
+    name = "log";
+  }
+  Id base = kBad;
+  Id exponent = kBad;
+  for (int k = 0; k < 2; ++k) {
+    if (is_op("_") && base == kBad) {
+      ++i_;
+      base = is_op("{") ? group() : (is_kind(TokenKind::kNumber) ? primary() : argument());
+      if (base == kBad) {
+        return kBad;
+      }
+    } else if (is_op("^") && exponent == kBad) {
+      ++i_;
+      exponent = is_op("{") ? group() : argument();
+      if (exponent == kBad) {
+        return kBad;
+      }
+    }
+  }
+  std::vector<Id> arguments;
+  if (is_op("(")) {
+    ++i_;
+    const bool outer = in_function_;
+    in_function_ = false;
+    while (true) {
+      const Id one = sum();
+      if (one == kBad) {
+        return kBad;
+      }
+      arguments.push_back(one);
+      if (!is_op(",")) {
+        break;
+      }
+      ++i_;
+    }
+    in_function_ = outer;
+    if (!done() && !accept(")")) {
+      return bad("a function's argument is not closed");
+    }
+    if (is_op("^") && exponent == kBad && false) {
+      return kBad;
+    }
+  } else {
+    const bool outer = in_function_;
+    in_function_ = true;
+    Id one = kBad;
+    if (!done() && (is_op("-") || starts_primary())) {
+      one = product();
+    } else {
+      bad(fmt::format("the function {} has no argument", name));
+    }
+    in_function_ = outer;
+    if (one == kBad) {
+      return kBad;
+    }
+    arguments.push_back(one);
+  }
+  if (base != kBad) {
+    arguments.push_back(base);
+  }
+  Id call = make(Kind::kFunction, std::move(arguments), name);
+  if (call != kBad && exponent != kBad) {
+    const Node& node = e_.at(exponent);
+    if (node.kind == Kind::kNegative) {
+      return bad("inverse functions are not judged");
+    }
+    call = make(Kind::kPower, {call, exponent});
+  }
+  return call;
+}
+
+Parser::Id Parser::brackets() {
+  const std::string open = t_[i_].text;
+  const bool is_brace = open == "\\{";
+  ++i_;
+  const int bars = bars_;
+  const bool outer = in_function_;
+  bars_ = 0;
+  in_function_ = false;
+  std::vector<Id> members;
+  std::string close;
+  const auto closes = [&] {
+    return is_op(")") || is_op("]") || is_op("\\}") || is_command("rangle") ||
+           (open == "]" && is_op("["));
+  };
+  while (!done() && !closes()) {
+    const Id member = relation();
+    if (member == kBad) {
+      return kBad;
+    }
+    members.push_back(member);
+    if (unit_follows() && !is_brace) {
+      return bad("words inside brackets");
+    }
+    if (is_op(",") || is_op(";")) {
+      ++i_;
+    } else if (is_brace && at_separator()) {
+      continue;
+    } else if (!done() && !closes()) {
+      return bad(fmt::format("'{}' is not understood inside brackets", t_[i_].text.substr(0, 40)));
+    }
+    if (static_cast<std::int64_t>(members.size()) > bounds::kMaxSetMembers) {
+      return bad("too many members in brackets");
+    }
+  }
+  close = done() ? (open == "(" ? ")" : open == "[" ? "]" : open) : t_[i_].text;
+  if (!done()) {
+    ++i_;
+  }
+  bars_ = bars;
+  in_function_ = outer;
+  if (is_brace) {
+    return make(Kind::kSet, std::move(members));
+  }
+  if (members.size() == 1 && open == "(" && close == ")") {
+    const Kind kind = e_.at(members[0]).kind;
+    if (kind == Kind::kRelation) {
+      return members[0];
+    }
+    return members[0];
+  }
+  if (open == "langle") {
+    return make(Kind::kTuple, std::move(members), "()");
+  }
+  return make(Kind::kTuple, std::move(members), open + close);
+}
+
+Parser::Id Parser::matrix() {
+  ++i_;  // begin
+  std::string name = raw_group();
+  if (name == "array") {
+    if (is_op("{")) {
+      raw_group();
+    }
+  } else if (name != "pmatrix" && name != "bmatrix" && name != "matrix" && name != "smallmatrix" &&
+             name != "Bmatrix") {
+    return bad(fmt::format("the environment {} is not judged", name.substr(0, 40)));
+  }
+  std::vector<Id> cells;
+  std::int32_t columns = 0;
+  std::int32_t in_row = 0;
+  const auto end_row = [&] {
+    if (in_row == 0) {
+      return true;
+    }
+    const bool fits = columns == 0 || columns == in_row;
+    columns = in_row;
+    in_row = 0;
+    return fits;
+  };
+  while (!done() && !is_command("end")) {
+    if (accept("\\\\")) {
+      if (!end_row()) {
+        return bad("a matrix whose rows differ in length");
+      }
+      continue;
+    }
+    if (accept("&") || is_command("hline")) {
+      i_ += is_command("hline") ? 1 : 0;
+      continue;
+    }
+    const Id cell = relation();
+    if (cell == kBad) {
+      return kBad;
+    }
+    cells.push_back(cell);
+    ++in_row;
+    if (static_cast<std::int64_t>(cells.size()) > bounds::kMaxMatrixCells) {
+      return bad("a matrix with too many cells");
+    }
+    if (!done() && !is_op("&") && !is_op("\\\\") && !is_command("end")) {
+      return bad("a matrix cell is not understood");
+    }
+  }
+  if (!end_row() || cells.empty()) {
+    return bad("a matrix whose rows differ in length");
+  }
+  if (is_command("end")) {
+    ++i_;
+    raw_group();
+  }
+  const Id id = make(Kind::kMatrix, std::move(cells));
+  if (id != kBad) {
+    e_.nodes.back().columns = columns;
+  }
+  return id;
+}
+
+Parser::Id Parser::command() {
+  const std::string name = t_[i_].text;
+  if (name == "begin") {
+    return matrix();
+  }
+  ++i_;
+  if (name == "frac" || name == "dfrac" || name == "tfrac" || name == "cfrac") {
+    const Id top = argument();
+    const Id bottom = top == kBad ? kBad : argument();
+    return bottom == kBad ? bad("a fraction lacks a part") : make(Kind::kQuotient, {top, bottom});
+  }
+  if (name == "sqrt" || name == "cbrt") {
+    Id degree = kBad;
+    if (is_op("[")) {
+      ++i_;
+      degree = sum();
+      if (degree == kBad || !accept("]")) {
+        return bad("a root's degree is not understood");
+      }
+    }
+    Id radicand = kBad;
+    if (is_op("{")) {
+      radicand = group();
+    } else {
+      radicand = primary();
+    }
+    if (radicand == kBad) {
+      return kBad;
+    }
+    if (degree == kBad) {
+      degree = number(Rational(Integer(name == "cbrt" ? 3 : 2)));
+    }
+    return make(Kind::kFunction, {radicand, degree}, "root");
+  }
+  if (name == "binom" || name == "dbinom" || name == "tbinom") {
+    const Id n = argument();
+    const Id k = n == kBad ? kBad : argument();
+    return k == kBad ? kBad : make(Kind::kFunction, {n, k}, "binomial");
+  }
+  if (name == "pi") {
+    return make(Kind::kConstant, {}, "pi");
+  }
+  if (name == "infty") {
+    return make(Kind::kConstant, {}, "infty");
+  }
+  if (name == "emptyset" || name == "varnothing") {
+    return make(Kind::kSet);
+  }
+  if (name == "mathbb" || name == "mathcal" || name == "Bbb") {
+    return make(Kind::kSymbol, {}, raw_group());
+  }
+  if (name == "lfloor" || name == "lceil") {
+    const Id kid = sum();
+    if (kid == kBad || !(is_command(name == "lfloor" ? "rfloor" : "rceil"))) {
+      return bad("a floor or ceiling is not closed");
+    }
+    ++i_;
+    return make(Kind::kFunction, {kid}, name == "lfloor" ? "floor" : "ceil");
+  }
+  if (name == "lvert" || name == "vert") {
+    ++bars_;
+    const Id kid = sum();
+    --bars_;
+    if (kid == kBad || !(is_command("rvert") || is_command("vert") || is_op("|"))) {
+      return bad("an absolute value is not closed");
+    }
+    ++i_;
+    return make(Kind::kFunction, {kid}, "abs");
+  }
+  if (name == "langle") {
+    --i_;
+    return brackets();
+  }
+  if (name == "vec" || name == "hat" || name == "overline" || name == "bar" ||
+      name == "overrightarrow" || name == "tilde") {
+    return make(Kind::kSymbol, {}, name + "(" + raw_group() + ")");
+  }
+  if (name == "angle" || name == "triangle" || name == "therefore") {
+    return primary();
+  }
+  if (contains(kFunctions, name)) {
+    return function(name);
+  }
+  if (contains(kSymbols, name)) {
+    return make(Kind::kSymbol, {}, name);
+  }
+  return bad(fmt::format("the command \\{} is not understood", name.substr(0, 40)));
+}
+
+Parser::Id Parser::primary() {
+  if (done()) {
+    return bad("the expression ends where a value is expected");
+  }
+  if (++depth_ > bounds::kMaxNesting) {
+    return bad("the expression is nested too deeply");
+  }
+  const Token& token = t_[i_];
+  Id result = kBad;
+  switch (token.kind) {
+    case TokenKind::kNumber: {
+      const std::string text = token.text;
+      ++i_;
+      const bool decimal = text.find('.') != std::string::npos;
+      std::string repeat;
+      if (decimal && (is_command("overline") || is_command("bar") || is_command("dot"))) {
+        ++i_;
+        repeat = raw_group();
+      } else if (!text.empty() && text.back() == '.' && is_op("(") &&
+                 is_kind(TokenKind::kNumber, 1) && is_op(")", 2)) {
+        repeat = t_[i_ + 1].text;
+        i_ += 3;
+      }
+      const auto value = rational_from_decimal(text);
+      if (!value) {
+        bad("a number is too long");
+        break;
+      }
+      if (!repeat.empty()) {
+        if (!all_digits(repeat) || repeat.size() > 100) {
+          bad("a repeating decimal is not understood");
+          break;
+        }
+        const std::size_t point = text.find('.');
+        const auto places = static_cast<unsigned>(text.size() - point - 1);
+        const Integer scale = boost::multiprecision::pow(Integer(10), places);
+        const Integer nines =
+            boost::multiprecision::pow(Integer(10), static_cast<unsigned>(repeat.size())) - 1;
+        const auto tail = rational_from_decimal(repeat);
+        result = number(*value + Rational(tail->num, scale * nines));
+        break;
+      }
+      result = number(*value, decimal && value->den != 1);
+      break;
+    }
+    case TokenKind::kLetter: {
+      const std::string name = token.text;
+      ++i_;
+      if (name == "e" || name == "i") {
+        result = make(Kind::kConstant, {}, name);
+      } else if ((name == "f" || name == "g" || name == "h" || name == "F") && is_op("(")) {
+        result = function(name);
+      } else {
+        result = make(Kind::kSymbol, {}, name);
+      }
+      break;
+    }
+    case TokenKind::kCommand:
+      result = command();
+      break;
+    case TokenKind::kOperator:
+      if (token.text == "(" || token.text == "[" || token.text == "\\{" ||
+          (token.text == "]" && i_ == 0)) {
+        result = brackets();
+      } else if (token.text == "{") {
+        const int bars = bars_;
+        bars_ = 0;
+        result = group();
+        bars_ = bars;
+      } else if (token.text == "|") {
+        ++i_;
+        ++bars_;
+        const Id kid = sum();
+        --bars_;
+        if (kid != kBad && accept("|")) {
+          result = make(Kind::kFunction, {kid}, "abs");
+        } else {
+          bad("an absolute value is not closed");
+        }
+      } else if (token.text == "-" || token.text == "+") {
+        result = unary();
+      } else {
+        bad(fmt::format("'{}' is not understood here", token.text.substr(0, 40)));
+      }
+      break;
+    case TokenKind::kText: {
+      // Digits, or one letter, in text are what they show.
+      const std::string inner = fold_words(token.text);
+      if (is_op("_", 1) && inner.size() <= 40) {
+        i_ += 2;
+        const std::string base = raw_group();
+        if (all_digits(base) && base.size() <= 2) {
+          std::string digits = inner;
+          result = make(Kind::kBase, {}, digits);
+          if (result != kBad) {
+            e_.nodes.back().columns = static_cast<std::int32_t>(std::stoi(base));
+          }
+          break;
+        }
+        bad("a subscript where none is understood");
+        break;
+      }
+      const auto value = rational_from_decimal(inner);
+      if (value) {
+        ++i_;
+        result = number(*value, inner.find('.') != std::string::npos);
+        break;
+      }
+      bad("words where a value is expected");
+      break;
+    }
+    case TokenKind::kWord:
+      bad(fmt::format("the word '{}' where a value is expected", token.text.substr(0, 40)));
+      break;
+  }
+  --depth_;
+  return result;
+}
+
+Result<Expression> Parser::run() {
+  // Trailing full stops end a sentence, not an expression.
+  while (!t_.empty() && t_.back().kind == TokenKind::kOperator &&
+         (t_.back().text == "." || t_.back().text == "," || t_.back().text == ";" ||
+          t_.back().text == "\\\\")) {
+    t_.pop_back();
+  }
+  if (t_.empty()) {
+    return fail(ErrorCode::kParse, "there is nothing to read");
+  }
+  // An answer of nothing but words.
+  bool any_word = false;
+  bool only_words = true;
+  std::string words;
+  for (const Token& token : t_) {
+    const bool is_word = token.kind == TokenKind::kWord || token.kind == TokenKind::kText;
+    any_word = any_word || is_word;
+    only_words = only_words && (is_word || token.kind == TokenKind::kLetter);
+    words += (token.space_before || is_word ? " " : "") + token.text;
+  }
+  const bool text_is_value =
+      t_.size() == 1 && t_[0].kind == TokenKind::kText &&
+      (rational_from_decimal(fold_words(t_[0].text)) || fold_words(t_[0].text).size() == 1);
+  if (any_word && only_words && !text_is_value) {
+    std::string folded = fold_words(words);
+    if (folded.size() > 2 && folded.front() == '(' && folded.back() == ')') {
+      folded = folded.substr(1, folded.size() - 2);
+    }
+    if (folded.size() == 1) {
+      e_.root = make(Kind::kSymbol, {}, std::string(1, static_cast<char>(std::toupper(folded[0]))));
+    } else {
+      e_.root = make(Kind::kText, {}, folded);
+    }
+    return std::move(e_);
+  }
+  if (t_.size() == 1 && t_[0].kind == TokenKind::kText && fold_words(t_[0].text).size() == 1 &&
+      !rational_from_decimal(fold_words(t_[0].text))) {
+    std::string letter = t_[0].text;
+    letter.erase(
+        std::remove_if(letter.begin(), letter.end(),
+                       [](char c) { return std::isalpha(static_cast<unsigned char>(c)) == 0; }),
+        letter.end());
+    e_.root = make(Kind::kSymbol, {}, letter);
+    return std::move(e_);
+  }
+  const Id root = answers();
+  if (root == kBad) {
+    return fail(ErrorCode::kParse, why_.empty() ? "the expression is not understood" : why_);
+  }
+  e_.root = root;
+  return std::move(e_);
+}
+
+}  // namespace
+
+std::string fold_words(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\\') {
+      while (i + 1 < text.size() && std::isalpha(static_cast<unsigned char>(text[i + 1])) != 0) {
+        ++i;
+      }
+      if (i + 1 < text.size() && (text[i + 1] == ' ' || text[i + 1] == ',')) {
+        ++i;
+      }
+      if (!out.empty() && out.back() != ' ') {
+        out += ' ';
+      }
+    } else if (std::isspace(static_cast<unsigned char>(c)) != 0 || c == '~') {
+      if (!out.empty() && out.back() != ' ') {
+        out += ' ';
+      }
+    } else if (c == '$' || c == '{' || c == '}' || c == '*' || c == '"' || c == '`') {
+      continue;
+    } else {
+      out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+  }
+  while (!out.empty() && (out.back() == ' ' || out.back() == '.' || out.back() == ',' ||
+                          out.back() == ';' || out.back() == ':')) {
+    out.pop_back();
+  }
+  return out;
+}
+
+Result<Expression> parse_math(std::string_view text) {
+  R1_TRY(std::vector<Token> tokens, lex_math(text));
+  return Parser(std::move(tokens)).run();
+}
+
+}  // namespace r1eval

@@ -1,0 +1,17 @@
+// Tokens of one answer to its typed tree.
+#pragma once
+
+#include <string_view>
+
+#include "base/result.h"
+#include "graders/math/expression.h"
+
+namespace r1eval {
+
+// Errors: kParse naming what could not be read, kResourceExhausted past a limit (graders/bounds.h).
+Result<Expression> parse_math(std::string_view text);
+
+// The text of an answer that is words: lower case, one space between words, no decoration.
+std::string fold_words(std::string_view text);
+
+}  // namespace r1eval
