@@ -78,17 +78,20 @@ void add_what_flags(CLI::App& run, RunOptions& o) {
   run.add_option("--seed", o.seed, "of the run; every sample's seed follows from it")
       ->envname("R1EVAL_SEED")
       ->group("What");
-  run.add_option("--limit", o.limit,
-                 "N items or P% of each task: a seeded sample spread over subjects, not the first N")
+  run.add_option(
+         "--limit", o.limit,
+         "N items or P% of each task: a seeded sample spread over subjects, not the first N")
       ->envname("R1EVAL_LIMIT")
       ->group("What");
   run.add_option("--items", o.items, "only these item ids")->delimiter(',')->group("What");
   run.add_option("--shuffle", o.shuffle, "of choices: r1eval, simple-evals, none")->group("What");
-  run.add_option("--directive", o.directive, "where the answer's form is asked: before, after, none")
+  run.add_option("--directive", o.directive,
+                 "where the answer's form is asked: before, after, none")
       ->group("What");
   run.add_option("--prompt", o.prompt_variant, "another prompt of the task, e.g. simple-evals")
       ->group("What");
-  run.add_option("--system-prompt", o.system_prompt, "text, or @FILE; default: none")->group("What");
+  run.add_option("--system-prompt", o.system_prompt, "text, or @FILE; default: none")
+      ->group("What");
   run.add_option("--shots", o.n_shots, "examples before the question; default: the task's")
       ->group("What");
 }
@@ -171,8 +174,7 @@ int run_with(RunFlags flags, const CLI::App& run) {
     std::fputs(run.config_to_str(true, true).c_str(), stdout);
     return kExitOk;
   }
-  Result<std::string> system =
-      text_or_file("--system-prompt", flags.options.system_prompt);
+  Result<std::string> system = text_or_file("--system-prompt", flags.options.system_prompt);
   if (!system) {
     return report_failure(system.error());
   }
@@ -192,9 +194,11 @@ void add_run_commands(CLI::App& app, Action& action) {
   add_sampling_flags(*run, flags->options);
   add_running_flags(*run, *flags);
   run->set_config("--config", "", "TOML file with these flags; flags and R1EVAL_* win over it");
-  run->callback([&action, flags, run] { action = [flags, run] { return run_with(*flags, *run); }; });
+  run->callback(
+      [&action, flags, run] { action = [flags, run] { return run_with(*flags, *run); }; });
 
   CLI::App* resume = app.add_subcommand("resume", "go on with a run from its directory");
+
   struct ResumeFlags {
     std::string directory;
     std::string key_file;
@@ -236,6 +240,7 @@ void add_run_commands(CLI::App& app, Action& action) {
   });
 
   CLI::App* grade = app.add_subcommand("grade", "grade the records of a run again");
+
   struct GradeFlags {
     std::string directory;
     std::string task;

@@ -23,9 +23,13 @@
 namespace r1eval {
 namespace {
 
-void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void print(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
 
-int finish(const Status& status) { return status ? kExitOk : report_failure(status.error()); }
+int finish(const Status& status) {
+  return status ? kExitOk : report_failure(status.error());
+}
 
 std::string_view state_name(FileState state) {
   switch (state) {
@@ -76,9 +80,10 @@ Status list_tasks(OrderedJson& out, std::string& text) {
                             {"gradable", !task.needs_sandbox},
                             {"license", task.license},
                             {"redistributable", task.is_redistributable}});
-    text += fmt::format("  {:16} {:34} k {:<3} data {}{}\n", task.name, task.title, task.k,
-                        built_in ? "built in" : state,
-                        task.needs_sandbox ? ", needs the sandbox: not gradable in this build" : "");
+    text +=
+        fmt::format("  {:16} {:34} k {:<3} data {}{}\n", task.name, task.title, task.k,
+                    built_in ? "built in" : state,
+                    task.needs_sandbox ? ", needs the sandbox: not gradable in this build" : "");
   }
   return ok_status();
 }
@@ -220,9 +225,10 @@ Status show(const ShowFlags& flags) {
     }
   }
   if (found < 0) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("task {} has no item '{}'; the first is '{}', and #0 to #{} go by number",
-                            task.name, flags.item, data.items.front().id, data.items.size() - 1));
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("task {} has no item '{}'; the first is '{}', and #0 to #{} go by number",
+                    task.name, flags.item, data.items.front().id, data.items.size() - 1));
   }
   RenderOptions options;
   options.run_seed = flags.seed;
@@ -239,14 +245,14 @@ Status check_task(const std::string& path) {
   const DatasetStore store;
   R1_TRY(const TaskData data, store.load(task));
   print(fmt::format("task {}: {} items{}, k {}, grader {}\n", task.name, data.items.size(),
-                    data.shots.empty() ? "" : fmt::format(", {} examples", data.shots.size()), task.k,
-                    task.grader.grader));
+                    data.shots.empty() ? "" : fmt::format(", {} examples", data.shots.size()),
+                    task.k, task.grader.grader));
   for (const FileStatus& file : store.status(task, true)) {
     print(fmt::format("  {} {} {}\n", file.path, state_name(file.state), file.detail));
   }
   std::vector<std::int64_t> first;
-  for (std::int64_t i = 0; i < std::min<std::int64_t>(3, static_cast<std::int64_t>(data.items.size()));
-       ++i) {
+  for (std::int64_t i = 0;
+       i < std::min<std::int64_t>(3, static_cast<std::int64_t>(data.items.size())); ++i) {
     first.push_back(i);
   }
   RenderOptions options;
@@ -266,7 +272,8 @@ Status check_task(const std::string& path) {
     }
   }
   print(fmt::format("ok: {} of {} items can be graded\n",
-                    static_cast<std::int64_t>(data.items.size()) - n_unreadable, data.items.size()));
+                    static_cast<std::int64_t>(data.items.size()) - n_unreadable,
+                    data.items.size()));
   return ok_status();
 }
 
@@ -343,7 +350,8 @@ Status data_import(const std::string& name, const std::string& path) {
   for (const Task& task : tasks) {
     R1_RETURN_IF_ERROR(store.import(task, path, log_info));
     if (!task.sources.front().path.empty()) {
-      R1_TRY(const TaskData data, store.load(task));  // every row is readable, or we say which is not
+      R1_TRY(const TaskData data,
+             store.load(task));  // every row is readable, or we say which is not
       log_info(fmt::format("{}: {} items", task.name, data.items.size()));
     }
   }
@@ -359,7 +367,8 @@ void add_task_commands(CLI::App& app, Action& action) {
   list_command->add_option("WHAT", *what, "tasks, suites, models, engines, graders or profiles")
       ->check(CLI::IsMember({"tasks", "suites", "models", "engines", "graders", "profiles"}));
   list_command->add_flag("--json", *json, "one JSON object");
-  list_command->callback([&action, what, json] { action = [what, json] { return list(*what, *json); }; });
+  list_command->callback(
+      [&action, what, json] { action = [what, json] { return list(*what, *json); }; });
 
   CLI::App* show_command = app.add_subcommand("show", "the exact prompt of an item, and its gold");
   auto flags = std::make_shared<ShowFlags>();
@@ -369,8 +378,7 @@ void add_task_commands(CLI::App& app, Action& action) {
       ->check(CLI::Range(0, 100000));
   show_command->add_option("--seed", flags->seed, "of the run");
   show_command->add_flag("--json", flags->json, "one JSON object");
-  show_command->callback(
-      [&action, flags] { action = [flags] { return finish(show(*flags)); }; });
+  show_command->callback([&action, flags] { action = [flags] { return finish(show(*flags)); }; });
 
   CLI::App* task_command = app.add_subcommand("task", "work on task files");
   task_command->require_subcommand(1);
@@ -410,7 +418,10 @@ void add_task_commands(CLI::App& app, Action& action) {
   import->add_option("PATH", *path, "file, archive, or folder with the files anywhere below")
       ->required();
   import->callback(
-      [&action, name, path] { action = [name, path] { return finish(data_import(*name, *path)); }; });
+      [&action, name, path] { action = [name, path] { return finish(data_import(*name, *path));
+};
+}  // namespace r1eval
+);
 }
 
 }  // namespace r1eval

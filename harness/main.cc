@@ -13,7 +13,8 @@ namespace r1eval {
 namespace {
 
 int parse_and_run(int argc, char** argv) {
-  CLI::App app{"r1eval: evaluation of reasoning language models, with verdicts that can be checked"};
+  CLI::App app{
+      "r1eval: evaluation of reasoning language models, with verdicts that can be checked"};
   app.name("r1eval");
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("r1eval ") + kVersion);

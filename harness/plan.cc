@@ -290,8 +290,8 @@ void plan_samples(Plan& plan, const RunOptions& options, const std::string& mode
         const RenderedPrompt prompt = planned.renderer->render(sample.item, sample.sample);
         const std::string number = std::to_string(sample.sample);
         sample.prompt_sha256 = prompt.sha256;
-        // 63 bits: some servers read the seed into a signed integer.
-        sample.seed = stable_hash64({"sample", run_seed, planned.task.name, id, number}) >> 1;
+        // 31 bits: some servers read the seed into a signed 32-bit integer.
+        sample.seed = stable_hash64({"sample", run_seed, planned.task.name, id, number}) >> 33;
         if (!model_identity.empty()) {
           sample.key = fmt::format(
               "{:016x}",

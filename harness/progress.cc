@@ -49,7 +49,8 @@ std::string progress_line(const ProgressCounts& c, double seconds) {
     const double mean = static_cast<double>(c.tokens) / static_cast<double>(c.done);
     const double rate =
         (static_cast<double>(c.tokens) + mean * 0.5 * static_cast<double>(c.in_flight)) / seconds;
-    const double left = mean * (static_cast<double>(waiting) + 0.5 * static_cast<double>(c.in_flight));
+    const double left =
+        mean * (static_cast<double>(waiting) + 0.5 * static_cast<double>(c.in_flight));
     line += fmt::format(", about {} left", duration_text(left / rate));
   }
   return line;

@@ -24,6 +24,7 @@ extern "C" void on_signal(int) {
 
 void install(int signal_number, void (*handler)(int)) {
   struct sigaction action {};
+
   action.sa_handler = handler;
   sigemptyset(&action.sa_mask);
   sigaction(signal_number, &action, nullptr);

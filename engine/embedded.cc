@@ -1,0 +1,217 @@
+#include "engine/embedded.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/parallel.h"
+#include "engine/cpu/cpu_runner.h"
+#include "engine/scheduler.h"
+
+namespace r1eval {
+namespace {
+
+constexpr std::int64_t kDefaultSequences = 32;
+// Keys and values that the cache may take unless the model's context needs more for one sequence.
+constexpr std::int64_t kCacheBytes = std::int64_t{2} << 30;
+
+class EmbeddedBackend : public Backend {
+ public:
+  Status open(const std::string& path, const std::string& name, const BackendOptions& options) {
+    R1_TRY(const GgufFile file, GgufFile::open(path));
+    R1_TRY(tokenizer_, Tokenizer::from_gguf(file));
+    Result<ChatTemplate> chat = chat_template_of(file, *tokenizer_);
+    if (!chat) {
+      return chat.error();
+    }
+    template_ = std::make_unique<ChatTemplate>(std::move(chat).value());
+    R1_TRY(const ModelConfig config, read_model_config(file));
+    context_tokens_ = config.context_tokens;
+    if (options.context_tokens > 0) {
+      context_tokens_ = std::min(context_tokens_, options.context_tokens);
+    }
+    max_sequences_ = options.concurrency > 0 ? options.concurrency : kDefaultSequences;
+    const std::int64_t token_bytes =
+        config.n_layers * config.n_kv_heads * config.head_dim * 2 *
+        static_cast<std::int64_t>(options.numerics == "reference" ? sizeof(float) : 2);
+    CpuRunnerOptions runner;
+    runner.numerics = options.numerics == "reference" ? Numerics::kReference : Numerics::kFast;
+    runner.threads = static_cast<int>(options.threads);
+    runner.cache_tokens = std::max(
+        context_tokens_, std::min(max_sequences_ * context_tokens_, kCacheBytes / token_bytes));
+    runner.max_step_tokens = std::max<std::int64_t>(512, max_sequences_ + 256);
+    R1_TRY(runner_, make_cpu_runner(file, runner));
+    file.release_pages();
+
+    R1_TRY(const std::string sha256, model_sha256(path));
+    const CpuRunnerInfo info = runner_->info();
+    capabilities_.model = name;
+    capabilities_.model_identity = "gguf sha256:" + sha256;
+    capabilities_.context_tokens = context_tokens_;
+    capabilities_.is_deterministic = true;
+    if (!options.think_open.empty()) {
+      capabilities_.think_open = options.think_open;
+      capabilities_.think_close = options.think_close;
+    }
+    for (const char* field : {"temperature", "top_p", "top_k", "min_p", "seed", "presence_penalty",
+                              "frequency_penalty", "repetition_penalty"}) {
+      capabilities_.sampler_fields[field] = FieldSupport::kSent;
+    }
+    capabilities_.details["engine"] = "embedded";
+    capabilities_.details["file"] = path.substr(path.find_last_of('/') + 1);
+    capabilities_.details["sha256"] = sha256;
+    capabilities_.details["architecture"] = config.architecture;
+    capabilities_.details["isa"] = info.isa;
+    capabilities_.details["numerics"] = options.numerics;
+    capabilities_.details["threads"] = std::to_string(info.threads);
+    capabilities_.details["sequences"] = std::to_string(max_sequences_);
+    capabilities_.details["cache_tokens"] = std::to_string(runner.cache_tokens);
+    return ok_status();
+  }
+
+  const Capabilities& capabilities() const override { return capabilities_; }
+
+  std::int64_t count_prompt_tokens(const GenerateRequest& request) const override {
+    const Result<Prepared> prepared = prepare(request);
+    return prepared ? static_cast<std::int64_t>(prepared->job.prompt.size()) : -1;
+  }
+
+  Status generate(RequestSource& source, CompletionSink& sink, const CancelToken& cancel) override {
+    SchedulerOptions options;
+    options.max_sequences = max_sequences_;
+    Scheduler scheduler(*runner_, vocabulary_of(*tokenizer_, runner_->vocab_size()), options);
+    // What a completion carries beside the scheduler's part, by request.
+    std::unordered_map<std::int64_t, bool> opens_thinking;
+    const auto next_job = [&]() -> std::optional<Job> {
+      // A request that cannot be run is answered at once, and the next one is asked for.
+      while (std::optional<GenerateRequest> request = source.next()) {
+        Result<Prepared> prepared = prepare(*request);
+        if (prepared) {
+          opens_thinking[request->index] = prepared->opens_thinking;
+          return std::move(prepared->job);
+        }
+        Completion completion;
+        completion.error = prepared.error();
+        sink.done(request->index, std::move(completion));
+      }
+      return std::nullopt;
+    };
+    const auto done = [&](std::int64_t index, Completion completion) {
+      const auto found = opens_thinking.find(index);
+      if (found != opens_thinking.end()) {
+        completion.prompt_opens_thinking = found->second;
+        opens_thinking.erase(found);
+      }
+      completion.server_model = capabilities_.model;
+      sink.done(index, std::move(completion));
+    };
+    return scheduler.run(next_job, done, cancel);
+  }
+
+ private:
+  struct Prepared {
+    Job job;
+    bool opens_thinking = false;
+  };
+
+  Result<Prepared> prepare(const GenerateRequest& request) const {
+    Json kwargs;
+    if (!request.config.chat_template_kwargs.empty()) {
+      R1_TRY(kwargs, parse_json(request.config.chat_template_kwargs));
+    }
+    R1_TRY(std::string text, template_->render(request.messages, true, kwargs));
+    // A template that opens the thinking itself is not made to open it twice.
+    if (!text.ends_with(request.assistant_prefix)) {
+      text += request.assistant_prefix;
+    }
+    Prepared prepared;
+    const std::size_t last = text.find_last_not_of(" \t\r\n");
+    prepared.opens_thinking =
+        last != std::string::npos &&
+        std::string_view(text).substr(0, last + 1).ends_with(capabilities_.think_open);
+    Job& job = prepared.job;
+    EncodeOptions encode;
+    encode.add_special = true;
+    R1_TRY(job.prompt, tokenizer_->encode(text, encode));
+    // A template that writes the BOS itself and a tokenizer that adds it make one BOS, not two.
+    if (job.prompt.size() >= 2 && tokenizer_->bos() && job.prompt[0] == *tokenizer_->bos() &&
+        job.prompt[1] == *tokenizer_->bos()) {
+      job.prompt.erase(job.prompt.begin());
+    }
+    const auto n = static_cast<std::int64_t>(job.prompt.size());
+    if (n == 0) {
+      return fail(ErrorCode::kInvalidArgument, "the rendered prompt is empty");
+    }
+    if (n >= context_tokens_) {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("the prompt has {} tokens, the context holds {}", n, context_tokens_));
+    }
+    job.index = request.index;
+    job.group = request.group;
+    job.sampler = sampler_config(request.config);
+    job.max_tokens = std::min(request.config.max_tokens, context_tokens_ - n);
+    job.stop = request.config.stop;
+    return prepared;
+  }
+
+  std::unique_ptr<Tokenizer> tokenizer_;
+  std::unique_ptr<ChatTemplate> template_;
+  std::unique_ptr<CpuRunner> runner_;
+  Capabilities capabilities_;
+  std::int64_t context_tokens_ = 0;
+  std::int64_t max_sequences_ = kDefaultSequences;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Backend>> open_embedded_backend(const std::string& gguf_path,
+                                                       const std::string& name,
+                                                       const BackendOptions& options) {
+  auto backend = std::make_unique<EmbeddedBackend>();
+  R1_RETURN_IF_ERROR(backend->open(gguf_path, name, options));
+  return std::unique_ptr<Backend>(std::move(backend));
+}
+
+Result<ChatTemplate> chat_template_of(const GgufFile& file, const Tokenizer& tokenizer) {
+  R1_TRY(const auto source, file.get_string("tokenizer.chat_template"));
+  if (source) {
+    return ChatTemplate::parse(*source, tokenizer.bos_text(), tokenizer.eos_text());
+  }
+  if (tokenizer.has_token("<|im_start|>") && tokenizer.has_token("<|im_end|>")) {
+    return ChatTemplate::parse(kChatMlTemplate, tokenizer.bos_text(), tokenizer.eos_text());
+  }
+  return fail(ErrorCode::kUnsupported,
+              fmt::format("{}: the file has no chat template, so there is no telling how its model "
+                          "wants to be asked; use an instruction-tuned file",
+                          file.path()));
+}
+
+Result<std::string> model_sha256(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) {
+    return errno_error(errno, "look at", path);
+  }
+  const std::string stamp =
+      fmt::format("{}\n{}\n{}.{}\n{}", path, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
+                  info.st_ino);
+  const std::string folder = cache_directory() + "/hashes";
+  const std::string memo = folder + "/" + sha256_hex(stamp).substr(0, 32);
+  if (const Result<std::string> known = read_file(memo); known && known->size() == 64) {
+    return *known;
+  }
+  R1_TRY(const std::string hash, sha256_file(path));
+  if (make_directories(folder)) {
+    (void)write_file_atomic(memo, hash);  // a cache that cannot be written only costs time
+  }
+  return hash;
+}
+
+}  // namespace r1eval

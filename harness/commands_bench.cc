@@ -1,0 +1,195 @@
+// bench: measuring ourselves.
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/rng.h"
+#include "engine/catalog.h"
+#include "engine/cpu/cpu_runner.h"
+#include "harness/command.h"
+#include "harness/exit_codes.h"
+
+namespace r1eval {
+namespace {
+
+struct EngineFlags {
+  std::string model;
+  std::vector<std::int64_t> batch = {1, 8, 32};
+  std::int64_t prompt_tokens = 16;
+  std::int64_t new_tokens = 32;
+  std::int64_t shared_prompt = 0;
+  std::int64_t threads = 0;
+  std::int64_t repeat = 3;
+  bool json = false;
+};
+
+double cpu_seconds() {
+  struct rusage usage {};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+struct Measured {
+  double prefill_s = 0;
+  double decode_s = 0;
+  double decode_cpu_s = 0;
+};
+
+// One round: prefill `batch` prompts, then decode. Tokens are fixed, as only the time counts.
+Result<Measured> round(CpuRunner& runner, const EngineFlags& flags, std::int64_t batch) {
+  const auto token = [&](std::int64_t row, std::int64_t at) {
+    return static_cast<TokenId>(
+        random_at(static_cast<std::uint64_t>(row), static_cast<std::uint64_t>(at)) %
+        static_cast<std::uint64_t>(runner.vocab_size()));
+  };
+  const bool shares = flags.shared_prompt > 0;
+  const std::int64_t n_prompt = shares ? flags.shared_prompt : flags.prompt_tokens;
+  std::vector<SequenceId> sequences;
+  Measured measured;
+  double started = steady_clock().now();
+  const auto feed = [&](SequenceId sequence, std::int64_t row) -> Status {
+    std::vector<TokenId> prompt;
+    for (std::int64_t i = 0; i < n_prompt; ++i) {
+      prompt.push_back(token(row, i));
+    }
+    for (std::size_t at = 0; at < prompt.size();) {
+      const std::size_t n =
+          std::min(prompt.size() - at, static_cast<std::size_t>(runner.max_step_tokens()));
+      StepChunk chunk;
+      chunk.sequence = sequence;
+      chunk.tokens = std::span<const TokenId>(prompt).subspan(at, n);
+      R1_TRY(const std::span<const float> rows, runner.step(std::span(&chunk, 1)));
+      (void)rows;
+      at += n;
+    }
+    return ok_status();
+  };
+  for (std::int64_t row = 0; row < batch; ++row) {
+    if (shares && row > 0) {
+      R1_TRY(const SequenceId fork, runner.fork_sequence(sequences.front(), n_prompt));
+      sequences.push_back(fork);
+      continue;
+    }
+    sequences.push_back(runner.open_sequence());
+    R1_RETURN_IF_ERROR(feed(sequences.back(), row));
+  }
+  measured.prefill_s = steady_clock().now() - started;
+  started = steady_clock().now();
+  const double cpu = cpu_seconds();
+  std::vector<TokenId> tokens(static_cast<std::size_t>(batch));
+  for (std::int64_t i = 0; i < flags.new_tokens; ++i) {
+    std::vector<StepChunk> chunks;
+    for (std::int64_t row = 0; row < batch; ++row) {
+      const auto at = static_cast<std::size_t>(row);
+      tokens[at] = token(row, n_prompt + i);
+      chunks.push_back({sequences[at], std::span<const TokenId>(&tokens[at], 1), 1});
+    }
+    R1_TRY(const std::span<const float> rows, runner.step(chunks));
+    (void)rows;
+  }
+  measured.decode_s = steady_clock().now() - started;
+  measured.decode_cpu_s = cpu_seconds() - cpu;
+  for (const SequenceId sequence : sequences) {
+    runner.close_sequence(sequence);
+  }
+  return measured;
+}
+
+Status bench_engine(const EngineFlags& flags) {
+  R1_TRY(const Catalog catalog, Catalog::open());
+  std::string path = flags.model;
+  if (const CatalogModel* entry = catalog.find(flags.model)) {
+    R1_TRY(path, locate_model(*entry));
+  }
+  const std::int64_t widest = *std::max_element(flags.batch.begin(), flags.batch.end());
+  CpuRunnerOptions options;
+  options.threads = static_cast<int>(flags.threads);
+  options.cache_tokens =
+      widest * (std::max(flags.prompt_tokens, flags.shared_prompt) + flags.new_tokens + 64);
+  options.max_step_tokens = std::max<std::int64_t>(512, widest);
+  R1_TRY(const std::unique_ptr<CpuRunner> runner, make_cpu_runner(path, options));
+  const CpuRunnerInfo info = runner->info();
+  OrderedJson out = {{"model", flags.model},
+                     {"isa", info.isa},
+                     {"threads", info.threads},
+                     {"weight_bytes", info.weight_bytes},
+                     {"prompt_tokens", flags.shared_prompt > 0 ? flags.shared_prompt : flags.prompt_tokens},
+                     {"new_tokens", flags.new_tokens},
+                     {"shared_prompt", flags.shared_prompt > 0}};
+  if (!flags.json) {
+    std::printf("%s, %s, %d threads, %.0f MB of weights\n", flags.model.c_str(), info.isa.c_str(),
+                info.threads, static_cast<double>(info.weight_bytes) / 1e6);
+    std::printf("%6s %12s %14s %12s %10s\n", "batch", "decode tok/s", "tok/CPU-second",
+                "prefill tok/s", "ms/step");
+  }
+  for (const std::int64_t batch : flags.batch) {
+    std::vector<Measured> rounds;
+    R1_TRY(const Measured warm, round(*runner, flags, batch));
+    (void)warm;
+    for (std::int64_t i = 0; i < flags.repeat; ++i) {
+      R1_TRY(const Measured measured, round(*runner, flags, batch));
+      rounds.push_back(measured);
+    }
+    std::sort(rounds.begin(), rounds.end(),
+              [](const Measured& a, const Measured& b) { return a.decode_s < b.decode_s; });
+    const Measured& median = rounds[rounds.size() / 2];
+    const auto n = static_cast<double>(batch * flags.new_tokens);
+    const auto n_prompt = static_cast<double>(
+        flags.shared_prompt > 0 ? flags.shared_prompt : flags.prompt_tokens * batch);
+    const OrderedJson row = {
+        {"batch", batch},
+        {"tokens_per_s", n / median.decode_s},
+        {"tokens_per_cpu_s", n / std::max(1e-9, median.decode_cpu_s)},
+        {"prefill_tokens_per_s", n_prompt / median.prefill_s},
+        {"ms_per_step", 1000 * median.decode_s / static_cast<double>(flags.new_tokens)}};
+    out["results"].push_back(row);
+    if (!flags.json) {
+      std::printf("%6ld %12.1f %14.1f %12.1f %10.2f\n", static_cast<long>(batch),
+                  row["tokens_per_s"].get<double>(), row["tokens_per_cpu_s"].get<double>(),
+                  row["prefill_tokens_per_s"].get<double>(), row["ms_per_step"].get<double>());
+      std::fflush(stdout);
+    }
+  }
+  if (flags.json) {
+    std::printf("%s\n", dump_json(out).c_str());
+  }
+  return ok_status();
+}
+
+}  // namespace
+
+void add_bench_commands(CLI::App& app, Action& action) {
+  CLI::App* bench = app.add_subcommand("bench", "measure r1eval itself");
+  bench->require_subcommand(1);
+  CLI::App* engine = bench->add_subcommand("engine", "tokens/s of the embedded engine, by batch size");
+  auto flags = std::make_shared<EngineFlags>();
+  engine->add_option("--model", flags->model, "alias or .gguf")->required();
+  engine->add_option("--batch", flags->batch, "batch sizes")->delimiter(',')->check(CLI::Range(1, 1024));
+  engine->add_option("--prompt-tokens", flags->prompt_tokens)->check(CLI::Range(1, 100000));
+  engine->add_option("--new-tokens", flags->new_tokens)->check(CLI::Range(1, 100000));
+  engine->add_option("--shared-prompt", flags->shared_prompt, "one prompt of N tokens for all")
+      ->check(CLI::Range(0, 100000));
+  engine->add_option("--threads", flags->threads, "default: all");
+  engine->add_option("--repeat", flags->repeat, "rounds; the median is shown")->check(CLI::Range(1, 1000));
+  engine->add_flag("--json", flags->json, "one JSON object");
+  engine->callback([&action, flags] {
+    action = [flags] {
+      const Status status = bench_engine(*flags);
+      return status ? kExitOk : report_failure(status.error());
+    };
+  });
+}
+
+}  // namespace r1eval
