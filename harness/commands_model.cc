@@ -105,7 +105,7 @@ Status inspect(const Flags& flags) {
   std::map<std::string, std::int64_t> types;
   std::int64_t weight_bytes = 0;
   for (const GgufTensor& tensor : file.tensors()) {
-    ++types[std::string(tensor_type_name(tensor.type))];
+    ++types[std::string(tensor_type_info(tensor.type).name)];
     weight_bytes += static_cast<std::int64_t>(tensor.bytes.size());
   }
   out["tensors"] = file.tensors().size();
