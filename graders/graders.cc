@@ -24,6 +24,10 @@ std::string_view within_limit(std::string_view text) {
   return text.size() > limit ? text.substr(text.size() - limit) : text;
 }
 
+int read_level(std::string_view text) {
+  return static_cast<int>(how_readable(text));
+}
+
 Verdict no_answer(std::string evidence) {
   Verdict verdict;
   verdict.outcome = Outcome::kNoAnswer;
@@ -124,12 +128,15 @@ class MathGrader : public Grader {
       }
     } else if (spec_.extraction == "whole") {
       const bool has_box = part.find("oxed") != std::string_view::npos;
-      found = has_box ? find_math_answer(part, is_readable_math) : FoundAnswer();
+      found = has_box ? find_math_answer(part, read_level) : FoundAnswer();
       if (!found.found) {
         found = {true, std::string(part), 0, static_cast<std::int64_t>(part.size()), "whole"};
       }
     } else {
-      found = find_math_answer(part, is_readable_math);
+      found = find_math_answer(part, read_level);
+    }
+    if (!reader_.has_pattern() && part == request.target && !part.empty()) {
+      found = {true, std::string(part), 0, static_cast<std::int64_t>(part.size()), "whole"};
     }
     if (!found.found) {
       return no_answer(is_unfinished ? "the thinking is not finished" : "no answer was found");
@@ -149,10 +156,11 @@ class MathGrader : public Grader {
  private:
   // A target is an answer; a worked solution's answer is what the same rules find in it.
   static std::string gold_of(std::string_view target) {
-    if (check_gold(target) && (is_readable_math(target) || target.size() < 60)) {
+    const bool has_box = target.find("oxed") != std::string_view::npos;
+    if (!has_box && (how_readable(target) != Readable::kNo || target.size() < 60)) {
       return std::string(target);
     }
-    const FoundAnswer found = find_math_answer(target, is_readable_math);
+    const FoundAnswer found = find_math_answer(target, read_level);
     return found.found && found.rule != "number" ? found.text : std::string(target);
   }
 

@@ -635,7 +635,7 @@ std::optional<Reader::Hit> Reader::single_letter() const {
     }
     // A letter that follows a word is part of a name ("Vitamin C") unless brackets set it apart.
     const bool follows_word = i >= 2 && at(i - 1) == ' ' && is_alnum(at(i - 2));
-    if (follows_word) {
+    if (follows_word || (!rules_.is_multi && !value_at(i, false, 0))) {
       continue;
     }
     if (found && found->letters.front() != *letter) {

@@ -139,7 +139,7 @@ bool joins(std::string_view between) {
       rest == "or" || rest == "textor" || rest == "quadtextorquad") {
     return true;
   }
-  return (has_word || has_separator) && between.size() <= 70 && between.find('\n') == npos;
+  return has_word && between.size() <= 70 && between.find('\n') == npos;
 }
 
 std::string_view strip_statement(std::string_view s) {
@@ -158,7 +158,7 @@ std::string_view strip_statement(std::string_view s) {
     while (!s.empty() && (s.back() == '.' || s.back() == ',' || s.back() == ';')) {
       s.remove_suffix(1);
     }
-    for (const std::string_view tail : {"。", "．", "です", "円"}) {
+    for (const std::string_view tail : {"。", "．", "です"}) {
       if (s.ends_with(tail)) {
         s.remove_suffix(tail.size());
       }
@@ -167,6 +167,18 @@ std::string_view strip_statement(std::string_view s) {
       return s;
     }
   }
+}
+
+// What follows the last "is" or "are" of a line.
+std::string_view after_verb(std::string_view line) {
+  std::size_t best = npos;
+  for (const std::string_view verb : {" is ", " are ", " equals "}) {
+    const std::size_t at = line.rfind(verb);
+    if (at != npos && (best == npos || at + verb.size() > best)) {
+      best = at + verb.size();
+    }
+  }
+  return best == npos ? std::string_view() : strip_statement(line.substr(best));
 }
 
 // The first $…$, \(…\), \[…\] span at or after `from`, within `to`.
@@ -278,7 +290,7 @@ constexpr std::array<std::string_view, 40> kAnchors = {"final answer is",
 }  // namespace
 
 FoundAnswer find_math_answer(std::string_view text,
-                             const std::function<bool(std::string_view)>& is_readable) {
+                             const std::function<int(std::string_view)>& read_level) {
   FoundAnswer answer;
   const auto take = [&](std::size_t from, std::size_t to, std::string_view rule) {
     answer.found = true;
@@ -348,14 +360,17 @@ FoundAnswer find_math_answer(std::string_view text,
     const auto offset = [&](std::string_view part) {
       return static_cast<std::size_t>(part.data() - text.data());
     };
-    if (!line.empty() && is_readable(line)) {
+    if (const std::string_view tail = after_verb(line); !tail.empty() && read_level(tail) == 2) {
+      return take(offset(tail), offset(tail) + tail.size(), "statement");
+    }
+    if (!line.empty() && (read_level(line) >= 1)) {
       return take(offset(line), offset(line) + line.size(), "statement");
     }
     // The first sentence of the line.
     for (std::size_t k = 0; k + 1 < line.size(); ++k) {
       if (line[k] == '.' && is_space(line[k + 1])) {
         const std::string_view sentence = strip_statement(line.substr(0, k));
-        if (!sentence.empty() && is_readable(sentence)) {
+        if (!sentence.empty() && (read_level(sentence) >= 1)) {
           return take(offset(sentence), offset(sentence) + sentence.size(), "statement");
         }
         break;
@@ -364,7 +379,7 @@ FoundAnswer find_math_answer(std::string_view text,
     Span span;
     if (first_math(text, from, to, span)) {
       const std::string_view inner = text.substr(span.from, span.to - span.from);
-      if (is_readable(inner)) {
+      if ((read_level(inner) >= 1)) {
         return take(span.from, span.to, "statement");
       }
     } else if (number_in(text, from, to, false, span)) {
@@ -382,7 +397,7 @@ FoundAnswer find_math_answer(std::string_view text,
     any = true;
     i = span.outer_to;
   }
-  if (any && is_readable(text.substr(last.from, last.to - last.from))) {
+  if (any && (read_level(text.substr(last.from, last.to - last.from)) >= 1)) {
     return take(last.from, last.to, "math");
   }
   std::size_t end = text.size();
@@ -391,7 +406,11 @@ FoundAnswer find_math_answer(std::string_view text,
   }
   const std::size_t line_start = end == 0 ? 0 : text.rfind('\n', end - 1) + 1;
   const std::string_view line = strip_statement(text.substr(line_start, end - line_start));
-  if (!line.empty() && line.size() < 400 && is_readable(line)) {
+  if (const std::string_view tail = after_verb(line); !tail.empty() && read_level(tail) == 2) {
+    const auto from = static_cast<std::size_t>(tail.data() - text.data());
+    return take(from, from + tail.size(), "line");
+  }
+  if (!line.empty() && line.size() < 400 && read_level(line) == 2) {
     const auto from = static_cast<std::size_t>(line.data() - text.data());
     return take(from, from + line.size(), "line");
   }

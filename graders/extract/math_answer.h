@@ -17,8 +17,9 @@ struct FoundAnswer {
   std::string_view rule;
 };
 
-// `is_readable` tells whether a candidate parses. Linear in the text; limits in graders/bounds.h.
+// `read_level` tells how a candidate parses: 0 not, 1 as words, 2 as mathematics. Linear in the
+// text; limits in graders/bounds.h.
 FoundAnswer find_math_answer(std::string_view text,
-                             const std::function<bool(std::string_view)>& is_readable);
+                             const std::function<int(std::string_view)>& read_level);
 
 }  // namespace r1eval

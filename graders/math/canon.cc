@@ -939,14 +939,29 @@ std::complex<double> numeric_value(const Expression& e, Id id, int point) {
       if (b.imag() == 0 && b.real() == std::round(b.real()) && std::abs(b.real()) < 1e6) {
         return std::pow(a, static_cast<int>(b.real()));
       }
+      if (a.imag() == 0 && a.real() < 0) {
+        const auto r = exact_value(e, n.children[1]);
+        if (r && r->den % 2 != 0) {  // odd roots of negative reals are real
+          const double size = std::pow(-a.real(), b.real());
+          return r->num % 2 == 0 ? size : -size;
+        }
+        return std::pow(C(a.real(), 0.0), b);
+      }
       return std::pow(a, b);
     }
     case Kind::kFunction: {
       const std::string& f = n.text;
       C a = kid(0);
+      if (a.imag() == 0) {
+        a = C(a.real(), 0.0);  // never the branch below a cut
+      }
       if (e.at(n.children[0]).kind == Kind::kDegree &&
           (f == "sin" || f == "cos" || f == "tan" || f == "cot" || f == "sec" || f == "csc")) {
         a *= std::numbers::pi / 180;
+      }
+      if (std::abs(a) > 1e8 &&
+          (f == "sin" || f == "cos" || f == "tan" || f == "cot" || f == "sec" || f == "csc")) {
+        return nan;
       }
       if (f == "root") {
         const C d = kid(1);

@@ -239,11 +239,12 @@ double Ladder::end_value(const Side& s) {
   if (s.kind() == Kind::kConstant && s.node().text == "infty") {
     return HUGE_VAL;
   }
-  if (s.kind() == Kind::kNegative && s.child(0).kind() == Kind::kConstant &&
-      s.child(0).node().text == "infty") {
-    return -HUGE_VAL;
+  if ((s.kind() == Kind::kNegative || s.kind() == Kind::kSum) && s.size() == 1 &&
+      s.child(0).kind() == Kind::kConstant && s.child(0).node().text == "infty") {
+    return s.kind() == Kind::kNegative ? -HUGE_VAL : HUGE_VAL;
   }
-  return has_symbols(s.e, s.id) ? std::nan("") : numeric_value(s.e, s.id, 0).real();
+  const double value = has_symbols(s.e, s.id) ? std::nan("") : numeric_value(s.e, s.id, 0).real();
+  return std::isinf(value) ? std::nan("") : value;  // too large is not infinite
 }
 
 bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
@@ -875,9 +876,29 @@ std::string_view unwrap_answer(std::string_view text) {
   return text;
 }
 
-bool is_readable_math(std::string_view text) {
-  const auto parsed = parse_math(unwrap_answer(text));
-  return parsed.has_value() && parsed.value().at(parsed.value().root).kind != Kind::kText;
+Readable how_readable(std::string_view text) {
+  const std::string_view bare = unwrap_answer(text);
+  // A sentence with a number in it is neither a value nor a text answer.
+  std::size_t run = 0;
+  while (run < bare.size() && std::isalpha(static_cast<unsigned char>(bare[run])) != 0) {
+    ++run;
+  }
+  const std::string_view first = bare.substr(0, run);
+  const bool is_name = first == "sqrt" || first == "pi" || first == "sin" || first == "cos" ||
+                       first == "tan" || first == "exp" || first == "ln" || first == "log";
+  const bool has_digit = bare.find_first_of("0123456789") != std::string_view::npos;
+  if (run >= 2 && !is_name && has_digit && bare.find(' ') != std::string_view::npos &&
+      bare.find('=') != run && bare.find('=') != run + 1) {
+    return Readable::kNo;
+  }
+  const auto parsed = parse_math(bare);
+  if (!parsed) {
+    return Readable::kNo;
+  }
+  if (parsed.value().at(parsed.value().root).kind == Kind::kText) {
+    return std::count(bare.begin(), bare.end(), ' ') <= 6 ? Readable::kText : Readable::kNo;
+  }
+  return Readable::kMath;
 }
 
 Status check_gold(std::string_view gold) {
@@ -917,15 +938,10 @@ MathComparison compare_math(std::string_view gold, std::string_view pred, const 
     if (!pred_tree && gold_tree) {
       result.outcome = Outcome::kIncorrect;
       result.evidence = "the answer cannot be read: " + pred_tree.error().message;
-      if (fold_words(g) == fold_words(p)) {
+      if (gold_tree->at(gold_tree->root).kind == Kind::kText && fold_words(g) == fold_words(p)) {
         result.outcome = Outcome::kCorrect;
         result.evidence = "text";
       }
-      return result;
-    }
-    if (fold_words(g) == fold_words(p)) {
-      result.outcome = Outcome::kCorrect;
-      result.evidence = "text";
       return result;
     }
     result.outcome = Outcome::kUnscored;

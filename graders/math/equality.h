@@ -4,6 +4,7 @@
 // answer 1.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -31,7 +32,8 @@ MathComparison compare_math(std::string_view gold, std::string_view pred, const 
 Status check_gold(std::string_view gold);
 // The answer without its wrappers: $…$, \( \), \boxed{…}, a final full stop.
 std::string_view unwrap_answer(std::string_view text);
-// Does the text parse as an expression (not as words)?
-bool is_readable_math(std::string_view text);
+// A line of words with a number in it reads as neither: the number has to be looked for.
+enum class Readable : std::uint8_t { kNo, kText, kMath };
+Readable how_readable(std::string_view text);
 
 }  // namespace r1eval

@@ -337,6 +337,11 @@ Status Lexer::command() {
     ++i_;
   }
   const std::string_view name = s_.substr(from, i_ - from);
+  if (name.starts_with("quad") && name != "quad") {
+    i_ = from + 4;  // "\quadx": a space and what follows
+    space_ = true;
+    return ok_status();
+  }
   if (contains(kDropped, name)) {
     if ((name == "left" || name == "right") && peek() == '.') {
       ++i_;

@@ -766,6 +766,9 @@ Parser::Id Parser::brackets() {
     }
     return members[0];
   }
+  if (members.size() == 1 && e_.at(members[0]).kind == Kind::kMatrix) {
+    return members[0];
+  }
   if (open == "langle") {
     return make(Kind::kTuple, std::move(members), "()");
   }
@@ -1085,6 +1088,25 @@ Result<Expression> Parser::run() {
         letter.end());
     e_.root = make(Kind::kSymbol, {}, letter);
     return std::move(e_);
+  }
+  // "1A_{16}": digits beyond 9, then a base.
+  if (t_.size() >= 4 && t_[0].kind == TokenKind::kNumber && t_[1].kind == TokenKind::kLetter) {
+    std::string digits;
+    std::size_t k = 0;
+    while (k < t_.size() &&
+           (t_[k].kind == TokenKind::kNumber || t_[k].kind == TokenKind::kLetter)) {
+      digits += t_[k++].text;
+    }
+    i_ = k + 1;
+    if (k < t_.size() && t_[k].text == "_" && all_digits(digits.substr(0, 1))) {
+      const std::string base = raw_group();
+      if (done() && all_digits(base) && base.size() == 2) {
+        e_.root = make(Kind::kBase, {}, digits);
+        e_.nodes.back().columns = static_cast<std::int32_t>(std::stoi(base));
+        return std::move(e_);
+      }
+    }
+    i_ = 0;
   }
   const Id root = answers();
   if (root == kBad) {
