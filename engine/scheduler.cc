@@ -52,12 +52,17 @@ Scheduler::~Scheduler() = default;
 Status Scheduler::run(const Source& source, const Sink& sink, const CancelToken& cancel) {
   source_dry_ = false;
   Status status = ok_status();
+  bool may_admit = true;
   while (status.has_value()) {
     if (cancel.is_stopped()) {
       status = fail(ErrorCode::kCancelled, "stopped");
       break;
     }
-    admit(source, cancel);
+    // After a preemption a step comes first: the preempted sequence would otherwise take its pages
+    // back at once, and nobody would ever advance.
+    if (may_admit) {
+      admit(source, cancel);
+    }
     if (running_.empty() && waiting_.empty()) {
       break;
     }
@@ -65,6 +70,7 @@ Status Scheduler::run(const Source& source, const Sink& sink, const CancelToken&
     if (!stepped) {
       status = stepped.error();
     }
+    may_admit = !stepped || *stepped || running_.empty();
   }
   for (auto& sequence : running_) {
     if (sequence->id >= 0) {
@@ -193,7 +199,7 @@ Result<bool> Scheduler::step(const Sink& sink) {
   const Result<std::span<const float>> logits = runner_.step(chunks);
   if (!logits) {
     if (logits.error().code == ErrorCode::kResourceExhausted && make_room(sink)) {
-      return true;
+      return false;
     }
     return logits.error();
   }

@@ -70,6 +70,7 @@ class Scheduler {
 
   void admit(const Source& source, const CancelToken& cancel);
   bool start(std::unique_ptr<Sequence>& sequence);
+  // False: no sequence advanced, but room was made.
   Result<bool> step(const Sink& sink);
   bool make_room(const Sink& sink);
   void take_token(Sequence& sequence, std::span<const float> logits);

@@ -419,10 +419,8 @@ class Recorder : public CompletionSink {
 // ---- reporting ----------------------------------------------------------------------------------
 
 void add_thinking_notes(const std::vector<TaskScores>& scores, const ThinkTags& tags,
-                        const GradedRun& graded, std::vector<std::string>& notes) {
+                        std::vector<std::string>& notes) {
   for (const TaskScores& task : scores) {
-    const auto found = graded.samples.find(task.task);
-    (void)found;
     if (task.n_thinking_unclosed > 0 && task.n_thinking_unclosed == task.n_samples) {
       notes.push_back(fmt::format(
           "{}: no sample closes its thinking with {}: is --max-tokens too small, or are these the "
@@ -441,7 +439,8 @@ void add_thinking_notes(const std::vector<TaskScores>& scores, const ThinkTags& 
 struct Report {
   std::string directory;
   std::vector<TaskScores> scores;
-  std::vector<std::string> notes;
+  std::vector<std::string> notes;       // from the records
+  std::vector<std::string> call_notes;  // from this call
   std::int64_t requests_sent = 0;
   bool json = false;
 };
@@ -468,6 +467,7 @@ Status write_reports(const Plan& plan, RunStore& store, GradedRun& graded, const
   summary.model_revision = options.model_revision;
   summary.tasks = report.scores;
   summary.notes = report.notes;
+  summary.call_notes = report.call_notes;
   summary.requests_sent = report.requests_sent;
   R1_RETURN_IF_ERROR(store.write_file("results.json", results_json(summary)));
   R1_TRY(const std::string manifest, read_manifest(report.directory));
@@ -779,8 +779,8 @@ Result<int> run_passes(const RunOptions& options) {
   } else {
     R1_TRY(GradedRun graded, grade_directory(plan, directory, std::move(verdicts)));
     report.scores = score_tasks(plan, graded);
-    add_thinking_notes(report.scores, tags, graded, notes);
-    report.notes = notes;
+    add_thinking_notes(report.scores, tags, report.notes);
+    report.call_notes = notes;
     R1_RETURN_IF_ERROR(write_reports(plan, *store, graded, report, options, capabilities));
   }
 
@@ -853,7 +853,7 @@ Result<int> grade_passes(const std::string& directory, const std::string& task,
   report.directory = directory;
   report.scores = score_tasks(plan, graded);
   report.json = json;
-  add_thinking_notes(report.scores, tags, graded, report.notes);
+  add_thinking_notes(report.scores, tags, report.notes);
   R1_RETURN_IF_ERROR(write_reports(plan, *store, graded, report, options, capabilities));
   return kExitOk;
 }

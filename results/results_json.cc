@@ -92,7 +92,9 @@ std::string summary_line_json(const RunSummary& summary) {
   json["run"] = summary.directory;
   json["results"] = results;
   json["requests_sent"] = summary.requests_sent;
-  json["notes"] = summary.notes;
+  std::vector<std::string> notes = summary.notes;
+  notes.insert(notes.end(), summary.call_notes.begin(), summary.call_notes.end());
+  json["notes"] = notes;
   return dump_json(json);
 }
 

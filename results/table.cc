@@ -110,6 +110,7 @@ std::string results_table(const RunSummary& summary) {
     }
   }
   notes.insert(notes.end(), summary.notes.begin(), summary.notes.end());
+  notes.insert(notes.end(), summary.call_notes.begin(), summary.call_notes.end());
   std::string out =
       fmt::format("\nmodel {}{}\n\n", summary.model,
                   summary.model_revision.empty() ? "" : " at " + summary.model_revision);
