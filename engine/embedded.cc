@@ -151,8 +151,9 @@ class EmbeddedBackend : public Backend {
       return fail(ErrorCode::kInvalidArgument, "the rendered prompt is empty");
     }
     if (n >= context_tokens_) {
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("the prompt has {} tokens, the context holds {}", n, context_tokens_));
+      return fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("the prompt has {} tokens, the context holds {}", n, context_tokens_));
     }
     job.index = request.index;
     job.group = request.group;
@@ -196,12 +197,12 @@ Result<ChatTemplate> chat_template_of(const GgufFile& file, const Tokenizer& tok
 
 Result<std::string> model_sha256(const std::string& path) {
   struct stat info {};
+
   if (::stat(path.c_str(), &info) != 0) {
     return errno_error(errno, "look at", path);
   }
-  const std::string stamp =
-      fmt::format("{}\n{}\n{}.{}\n{}", path, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
-                  info.st_ino);
+  const std::string stamp = fmt::format("{}\n{}\n{}.{}\n{}", path, info.st_size,
+                                        info.st_mtim.tv_sec, info.st_mtim.tv_nsec, info.st_ino);
   const std::string folder = cache_directory() + "/hashes";
   const std::string memo = folder + "/" + sha256_hex(stamp).substr(0, 32);
   if (const Result<std::string> known = read_file(memo); known && known->size() == 64) {

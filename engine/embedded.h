@@ -13,8 +13,8 @@
 
 namespace r1eval {
 
-// Errors: kNotFound, kParse, kUnsupported (architecture, tensor type, tokenizer), kResourceExhausted
-// (memory, with the numbers). `name` stands in records as the model's name.
+// Errors: kNotFound, kParse, kUnsupported (architecture, tensor type, tokenizer),
+// kResourceExhausted (memory, with the numbers). `name` stands in records as the model's name.
 Result<std::unique_ptr<Backend>> open_embedded_backend(const std::string& gguf_path,
                                                        const std::string& name,
                                                        const BackendOptions& options);

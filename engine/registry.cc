@@ -48,10 +48,11 @@ Result<std::unique_ptr<Backend>> open_backend(const BackendOptions& options) {
     return open_embedded_backend(path, model, with_tags);
   }
   if (is_directory(model)) {
-    return fail(ErrorCode::kUnsupported,
-                fmt::format("--model {}: checkpoint folders (safetensors) are not read yet: use a .gguf "
-                            "file of it, or serve it and use NAME@URL",
-                            model));
+    return fail(
+        ErrorCode::kUnsupported,
+        fmt::format("--model {}: checkpoint folders (safetensors) are not read yet: use a .gguf "
+                    "file of it, or serve it and use NAME@URL",
+                    model));
   }
   if (model.find('/') != std::string::npos || model.ends_with(".gguf")) {
     return open_embedded_backend(model, file_stem(model), options);
@@ -60,10 +61,11 @@ Result<std::unique_ptr<Backend>> open_backend(const BackendOptions& options) {
   for (const std::string& alias : catalog.nearest(model)) {
     near += (near.empty() ? ": did you mean '" : "' or '") + alias;
   }
-  return fail(ErrorCode::kInvalidArgument,
-              fmt::format("--model {}: no alias of the catalogue, no file{}{} (`r1eval models list`; an "
-                          "endpoint is NAME@URL)",
-                          model, near, near.empty() ? "" : "'?"));
+  return fail(
+      ErrorCode::kInvalidArgument,
+      fmt::format("--model {}: no alias of the catalogue, no file{}{} (`r1eval models list`; an "
+                  "endpoint is NAME@URL)",
+                  model, near, near.empty() ? "" : "'?"));
 }
 
 std::map<std::string, std::string> list_backends() {

@@ -31,9 +31,10 @@ struct BackendOptions {
   std::int64_t threads = 0;         // embedded: 0 = all available
   std::int64_t context_tokens = 0;  // embedded: cap on the context; 0 = the model's own
   std::string numerics = "fast";    // embedded: "fast" or "reference"
-  // Told of retries, dropped fields and rate limits, as a JSON object; from any thread. May be empty.
+  // Told of retries, dropped fields and rate limits, as a JSON object; from any thread. May be
+  // empty.
   std::function<void(const std::string&)> on_event;
-  std::string think_open;           // empty: the catalogue's or the default tags
+  std::string think_open;  // empty: the catalogue's or the default tags
   std::string think_close;
 };
 

@@ -5,8 +5,8 @@
 //          and one uniform number is put through the inverse CDF in order of falling probability,
 //          ties by lower id. Temperature 0 takes the largest logit, the lowest id among equals.
 // Numbers  masses are summed in double; tokens more than e^-40 below the best weigh nothing.
-//          One uniform a token, by identity (key = the sample's seed, counter = index of the token):
-//          what is drawn does not depend on batch, thread or order.
+//          One uniform a token, by identity (key = the sample's seed, counter = index of the
+//          token): what is drawn does not depend on batch, thread or order.
 // Threads  pure functions.
 // Tested   tests/engine/embedded/sampler_test.cc, against a plain full sort.
 #pragma once

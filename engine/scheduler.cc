@@ -18,9 +18,9 @@ constexpr std::size_t kShortestPrefix = 16;
 
 struct Scheduler::Sequence {
   Job job;
-  SequenceId id = -1;                 // -1: not in the cache
-  std::vector<TokenId> tokens;        // prompt, then what was generated
-  std::int64_t n_cached = 0;          // of `tokens`
+  SequenceId id = -1;           // -1: not in the cache
+  std::vector<TokenId> tokens;  // prompt, then what was generated
+  std::int64_t n_cached = 0;    // of `tokens`
   std::int64_t n_generated = 0;
   std::string text;
   std::string finish_reason;  // empty while it runs
@@ -165,9 +165,9 @@ Result<bool> Scheduler::step(const Sink& sink) {
   const auto add = [&](Sequence& sequence, std::int64_t n) {
     StepChunk chunk;
     chunk.sequence = sequence.id;
-    chunk.tokens = std::span<const TokenId>(sequence.tokens)
-                       .subspan(static_cast<std::size_t>(sequence.n_cached),
-                                static_cast<std::size_t>(n));
+    chunk.tokens =
+        std::span<const TokenId>(sequence.tokens)
+            .subspan(static_cast<std::size_t>(sequence.n_cached), static_cast<std::size_t>(n));
     chunk.logit_rows = n == sequence.n_pending() ? 1 : 0;
     chunks.push_back(chunk);
     owners.push_back(&sequence);
@@ -230,7 +230,8 @@ Result<bool> Scheduler::step(const Sink& sink) {
   return true;
 }
 
-// Frees pages: the kept prefix, else the youngest sequence. False when a single sequence is too much.
+// Frees pages: the kept prefix, else the youngest sequence. False when a single sequence is too
+// much.
 bool Scheduler::make_room(const Sink& sink) {
   if (prefix_.sequence >= 0) {
     drop_prefix();
@@ -300,8 +301,8 @@ void Scheduler::keep_prefix(const Sequence& sequence) {
        prefix_.tokens == sequence.job.prompt)) {
     return;
   }
-  const Result<SequenceId> fork = runner_.fork_sequence(
-      sequence.id, static_cast<std::int64_t>(sequence.job.prompt.size()) - 1);
+  const Result<SequenceId> fork =
+      runner_.fork_sequence(sequence.id, static_cast<std::int64_t>(sequence.job.prompt.size()) - 1);
   if (!fork) {
     return;
   }

@@ -1,9 +1,9 @@
 // Continuous batching: keeps the model busy with as many sequences as there is room for.
 //
-// One step is one mixed batch: the next token of every sequence that decodes, then chunks of prompts
-// up to a token budget. A sequence is its tokens and how many of them the cache holds, so decoding,
-// prefilling and recomputing after a preemption are the same thing: feed what is missing, and when
-// the last token was fed, sample one more.
+// One step is one mixed batch: the next token of every sequence that decodes, then chunks of
+// prompts up to a token budget. A sequence is its tokens and how many of them the cache holds, so
+// decoding, prefilling and recomputing after a preemption are the same thing: feed what is missing,
+// and when the last token was fed, sample one more.
 //
 // Sharing  samples of one group have one prompt: the first prefills it, the others start as forks.
 // Memory   when pages run out, the kept prefix goes first, then the youngest sequence is preempted
@@ -11,7 +11,8 @@
 // Identity a sample's tokens depend on model, prompt and sampling settings alone, as the runner's
 //          logits do (engine/model_runner.h) and the sampler's draws do.
 // Threads  run() is one thread's loop; the sink is called from it.
-// Tested   tests/engine/embedded/scheduler_test.cc, on a runner whose logits are a hash of the tokens
+// Tested   tests/engine/embedded/scheduler_test.cc, on a runner whose logits are a hash of the
+// tokens
 #pragma once
 
 #include <cstdint>

@@ -34,6 +34,7 @@ struct EngineFlags {
 
 double cpu_seconds() {
   struct rusage usage {};
+
   ::getrusage(RUSAGE_SELF, &usage);
   const auto seconds = [](const timeval& t) {
     return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
@@ -121,13 +122,14 @@ Status bench_engine(const EngineFlags& flags) {
   options.max_step_tokens = std::max<std::int64_t>(512, widest);
   R1_TRY(const std::unique_ptr<CpuRunner> runner, make_cpu_runner(path, options));
   const CpuRunnerInfo info = runner->info();
-  OrderedJson out = {{"model", flags.model},
-                     {"isa", info.isa},
-                     {"threads", info.threads},
-                     {"weight_bytes", info.weight_bytes},
-                     {"prompt_tokens", flags.shared_prompt > 0 ? flags.shared_prompt : flags.prompt_tokens},
-                     {"new_tokens", flags.new_tokens},
-                     {"shared_prompt", flags.shared_prompt > 0}};
+  OrderedJson out = {
+      {"model", flags.model},
+      {"isa", info.isa},
+      {"threads", info.threads},
+      {"weight_bytes", info.weight_bytes},
+      {"prompt_tokens", flags.shared_prompt > 0 ? flags.shared_prompt : flags.prompt_tokens},
+      {"new_tokens", flags.new_tokens},
+      {"shared_prompt", flags.shared_prompt > 0}};
   if (!flags.json) {
     std::printf("%s, %s, %d threads, %.0f MB of weights\n", flags.model.c_str(), info.isa.c_str(),
                 info.threads, static_cast<double>(info.weight_bytes) / 1e6);
@@ -173,16 +175,20 @@ Status bench_engine(const EngineFlags& flags) {
 void add_bench_commands(CLI::App& app, Action& action) {
   CLI::App* bench = app.add_subcommand("bench", "measure r1eval itself");
   bench->require_subcommand(1);
-  CLI::App* engine = bench->add_subcommand("engine", "tokens/s of the embedded engine, by batch size");
+  CLI::App* engine =
+      bench->add_subcommand("engine", "tokens/s of the embedded engine, by batch size");
   auto flags = std::make_shared<EngineFlags>();
   engine->add_option("--model", flags->model, "alias or .gguf")->required();
-  engine->add_option("--batch", flags->batch, "batch sizes")->delimiter(',')->check(CLI::Range(1, 1024));
+  engine->add_option("--batch", flags->batch, "batch sizes")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1024));
   engine->add_option("--prompt-tokens", flags->prompt_tokens)->check(CLI::Range(1, 100000));
   engine->add_option("--new-tokens", flags->new_tokens)->check(CLI::Range(1, 100000));
   engine->add_option("--shared-prompt", flags->shared_prompt, "one prompt of N tokens for all")
       ->check(CLI::Range(0, 100000));
   engine->add_option("--threads", flags->threads, "default: all");
-  engine->add_option("--repeat", flags->repeat, "rounds; the median is shown")->check(CLI::Range(1, 1000));
+  engine->add_option("--repeat", flags->repeat, "rounds; the median is shown")
+      ->check(CLI::Range(1, 1000));
   engine->add_flag("--json", flags->json, "one JSON object");
   engine->callback([&action, flags] {
     action = [flags] {

@@ -46,7 +46,8 @@ Result<std::string> model_path(const std::string& model) {
   return model;
 }
 
-Result<std::unique_ptr<Tokenizer>> open_tokenizer(const std::string& model, const std::string& pre) {
+Result<std::unique_ptr<Tokenizer>> open_tokenizer(const std::string& model,
+                                                  const std::string& pre) {
   R1_TRY(const std::string path, model_path(model));
   std::unique_ptr<Tokenizer> tokenizer;
   if (path.ends_with(".json")) {
@@ -67,7 +68,8 @@ Result<std::vector<TokenId>> token_ids(const Json& list) {
     return fail(ErrorCode::kParse, "expected a list of token ids");
   }
   for (const Json& id : list) {
-    if (!id.is_number_integer() || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() > INT32_MAX) {
+    if (!id.is_number_integer() || id.get<std::int64_t>() < 0 ||
+        id.get<std::int64_t>() > INT32_MAX) {
       return fail(ErrorCode::kParse, "expected token ids: integers of at least 0");
     }
     ids.push_back(id.get<TokenId>());
@@ -327,14 +329,15 @@ Result<int> loglikelihood(Flags flags) {
       before.push_back(*tokenizer->bos());
       all.insert(all.begin(), *tokenizer->bos());
     }
-    // Tokenised jointly, as the common harnesses do: what the whole text has beyond the context's own.
+    // Tokenised jointly, as the common harnesses do: what the whole text has beyond the context's
+    // own.
     const std::size_t n_context = std::min(before.size(), all.size());
     if (n_context == 0 || all.size() == n_context) {
       return fail(ErrorCode::kParse, "context and continuation must both have tokens");
     }
     if (static_cast<std::int64_t>(all.size()) > runner->context_tokens()) {
-      return fail(ErrorCode::kParse, fmt::format("{} tokens do not fit in a context of {}", all.size(),
-                                                 runner->context_tokens()));
+      return fail(ErrorCode::kParse, fmt::format("{} tokens do not fit in a context of {}",
+                                                 all.size(), runner->context_tokens()));
     }
     double sum = 0;
     bool is_greedy = true;
@@ -353,9 +356,8 @@ Result<int> loglikelihood(Flags flags) {
         is_greedy = is_greedy && sample_token(row, n_tokens, greedy, 0) == all[position + 1];
       }
     }));
-    return OrderedJson{{"sum_logprob", sum},
-                       {"is_greedy", is_greedy},
-                       {"tokens", all.size() - n_context}};
+    return OrderedJson{
+        {"sum_logprob", sum}, {"is_greedy", is_greedy}, {"tokens", all.size() - n_context}};
   });
 }
 
@@ -436,7 +438,8 @@ Status generate(const Flags& flags) {
       const auto width = static_cast<std::size_t>(runner->vocab_size());
       for (std::size_t r = 0; r * width < rows.size(); ++r, ++position) {
         if (position + 1 >= prompt.size() && position + 1 < all.size()) {
-          logprobs.push_back(token_logprob(rows.subspan(r * width, width), vocab, all[position + 1]));
+          logprobs.push_back(
+              token_logprob(rows.subspan(r * width, width), vocab, all[position + 1]));
         }
       }
     }));
@@ -456,9 +459,13 @@ Status generate(const Flags& flags) {
   return ok_status();
 }
 
-int finish(const Status& status) { return status ? kExitOk : report_failure(status.error()); }
+int finish(const Status& status) {
+  return status ? kExitOk : report_failure(status.error());
+}
 
-int finish(const Result<int>& code) { return code ? *code : report_failure(code.error()); }
+int finish(const Result<int>& code) {
+  return code ? *code : report_failure(code.error());
+}
 
 }  // namespace
 
@@ -520,7 +527,8 @@ void add_model_commands(CLI::App& app, Action& action) {
     };
   });
 
-  c = add("loglikelihood", "JSONL {id, context, continuation} -> {id, sum_logprob, is_greedy, tokens}");
+  c = add("loglikelihood",
+          "JSONL {id, context, continuation} -> {id, sum_logprob, is_greedy, tokens}");
   numerics(c);
   c->callback([&action, flags, c] {
     action = [flags, c] {

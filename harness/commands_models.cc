@@ -38,17 +38,18 @@ int list_models(bool json) {
   for (const CatalogModel& model : catalog->models()) {
     const Result<std::string> path = locate_model(model);
     if (json) {
-      out.push_back({{"alias", model.alias},
-                     {"description", model.description},
-                     {"architecture", model.architecture},
-                     {"license", model.license},
-                     {"source", model.source},
-                     {"repository", model.repository},
-                     {"revision", model.revision},
-                     {"bytes", model.total_bytes < 0 ? OrderedJson() : OrderedJson(model.total_bytes)},
-                     {"runnable", model.is_runnable},
-                     {"note", model.note},
-                     {"path", path ? OrderedJson(*path) : OrderedJson()}});
+      out.push_back(
+          {{"alias", model.alias},
+           {"description", model.description},
+           {"architecture", model.architecture},
+           {"license", model.license},
+           {"source", model.source},
+           {"repository", model.repository},
+           {"revision", model.revision},
+           {"bytes", model.total_bytes < 0 ? OrderedJson() : OrderedJson(model.total_bytes)},
+           {"runnable", model.is_runnable},
+           {"note", model.note},
+           {"path", path ? OrderedJson(*path) : OrderedJson()}});
     } else {
       std::printf("%-30s %s%s%s\n", model.alias.c_str(), model.description.c_str(),
                   path ? " [fetched]" : "",
@@ -98,7 +99,8 @@ void add_models_commands(CLI::App& app, Action& action) {
   CLI::App* list = models->add_subcommand("list", "every model, and which are fetched");
   list->add_flag("--json", *json, "a JSON array");
   list->callback([&action, json] { action = [json] { return list_models(*json); }; });
-  CLI::App* fetch_command = models->add_subcommand("fetch", "bring a model into the cache, checked");
+  CLI::App* fetch_command =
+      models->add_subcommand("fetch", "bring a model into the cache, checked");
   fetch_command->add_option("ALIAS", *alias)->required();
   fetch_command->callback([&action, alias] { action = [alias] { return fetch(*alias); }; });
   CLI::App* path = models->add_subcommand("path", "where a fetched model lies");

@@ -41,7 +41,8 @@ int serve(Flags flags) {
   }
   flags.options.faults = *faults;
   flags.options.latency_s = static_cast<double>(flags.latency_ms) / 1000;
-  const Result<std::unique_ptr<MockServer>> server = MockServer::start(std::move(script), flags.options);
+  const Result<std::unique_ptr<MockServer>> server =
+      MockServer::start(std::move(script), flags.options);
   if (!server) {
     return report_failure(server.error());
   }

@@ -14,8 +14,9 @@ struct RunSummary {
   std::string model;
   std::string model_revision;  // empty: unidentified weights
   std::vector<TaskScores> tasks;
-  std::vector<std::string> notes;       // sentences that follow from the records
-  std::vector<std::string> call_notes;  // sentences about this call: shown, not kept in results.json
+  std::vector<std::string> notes;  // sentences that follow from the records
+  std::vector<std::string>
+      call_notes;                  // sentences about this call: shown, not kept in results.json
   std::int64_t requests_sent = 0;  // by this call
 };
 

@@ -92,7 +92,8 @@ class MockServerImpl : public MockServer {
   awaitable<void> accept_loop() {
     for (;;) {
       Error_code error;
-      tcp::socket socket = co_await acceptor_.async_accept(asio::redirect_error(use_awaitable, error));
+      tcp::socket socket =
+          co_await acceptor_.async_accept(asio::redirect_error(use_awaitable, error));
       if (error) {
         co_return;
       }
@@ -144,9 +145,8 @@ class MockServerImpl : public MockServer {
   awaitable<bool> answer(beast::tcp_stream& stream, const Request& request) {
     const std::string target(request.target());
     if (target == "/v1/models" || target == "/models") {
-      OrderedJson model = {{"id", options_.model},
-                           {"object", "model"},
-                           {"max_model_len", options_.max_model_len}};
+      OrderedJson model = {
+          {"id", options_.model}, {"object", "model"}, {"max_model_len", options_.max_model_len}};
       OrderedJson json = {{"object", "list"}, {"data", OrderedJson::array({model})}};
       co_return co_await send(stream, request, http::status::ok, dump_json(json));
     }
@@ -177,10 +177,12 @@ class MockServerImpl : public MockServer {
     const double u = uniform_at(options_.seed, n_drawn_++);
     const MockFaults& f = options_.faults;
     double mass = 0;
-    const std::pair<double, Fault> shares[] = {
-        {f.internal_error, Fault::kInternalError}, {f.rate_limited, Fault::kRateLimited},
-        {f.cut, Fault::kCut},                      {f.empty, Fault::kEmpty},
-        {f.slow, Fault::kSlow},                    {f.stall, Fault::kStall}};
+    const std::pair<double, Fault> shares[] = {{f.internal_error, Fault::kInternalError},
+                                               {f.rate_limited, Fault::kRateLimited},
+                                               {f.cut, Fault::kCut},
+                                               {f.empty, Fault::kEmpty},
+                                               {f.slow, Fault::kSlow},
+                                               {f.stall, Fault::kStall}};
     for (const auto& [share, fault] : shares) {
       mass += share;
       if (u < mass) {
@@ -205,8 +207,9 @@ class MockServerImpl : public MockServer {
     if (max_tokens > options_.max_model_len) {
       co_return co_await send(
           stream, request, http::status::bad_request,
-          error_json(fmt::format("This model's maximum context length is {} tokens, max_tokens is {}",
-                                 options_.max_model_len, max_tokens)));
+          error_json(
+              fmt::format("This model's maximum context length is {} tokens, max_tokens is {}",
+                          options_.max_model_len, max_tokens)));
     }
     const Fault fault = draw_fault();
     co_await wait(options_.latency_s * (fault == Fault::kSlow ? 10 : 1));
@@ -272,7 +275,8 @@ class MockServerImpl : public MockServer {
           "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
           text.size(), text.substr(0, text.size() / 2));
       Error_code error;
-      co_await asio::async_write(stream, asio::buffer(head), asio::redirect_error(use_awaitable, error));
+      co_await asio::async_write(stream, asio::buffer(head),
+                                 asio::redirect_error(use_awaitable, error));
       co_await end_badly(fault);
       co_return false;
     }
@@ -294,7 +298,8 @@ class MockServerImpl : public MockServer {
     Error_code error;
     const std::string head =
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
-    co_await asio::async_write(stream, asio::buffer(head), asio::redirect_error(use_awaitable, error));
+    co_await asio::async_write(stream, asio::buffer(head),
+                               asio::redirect_error(use_awaitable, error));
     std::vector<std::string> events;
     const auto add = [&](OrderedJson delta, const char* finish) {
       OrderedJson choice = {{"index", 0}, {"delta", std::move(delta)}};
@@ -340,7 +345,8 @@ class MockServerImpl : public MockServer {
       co_return false;
     }
     const std::string end = "0\r\n\r\n";
-    co_await asio::async_write(stream, asio::buffer(end), asio::redirect_error(use_awaitable, error));
+    co_await asio::async_write(stream, asio::buffer(end),
+                               asio::redirect_error(use_awaitable, error));
     ++n_answered_;
     co_return !error && request.keep_alive();
   }
@@ -398,8 +404,9 @@ Result<MockFaults> parse_faults(const std::string& spec) {
     } else if (name == "stall") {
       faults.stall = share;
     } else {
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("--faults '{}': there are 500, 429, cut, empty, slow and stall", part));
+      return fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("--faults '{}': there are 500, 429, cut, empty, slow and stall", part));
     }
     constexpr std::string_view kRetryAfter = ":retry-after=";
     if (rest.starts_with(kRetryAfter)) {

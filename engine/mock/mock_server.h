@@ -34,9 +34,9 @@ struct MockServerOptions {
   std::uint16_t port = 0;  // 0: any free one
   std::string model = "mock";
   std::int64_t max_model_len = 32768;
-  double latency_s = 0;      // before the first byte
-  std::int64_t tokens = 0;   // > 0: answers are this many words in place of the script's
-  std::int64_t queue = 0;    // > 0: so many are served at once, the others wait
+  double latency_s = 0;     // before the first byte
+  std::int64_t tokens = 0;  // > 0: answers are this many words in place of the script's
+  std::int64_t queue = 0;   // > 0: so many are served at once, the others wait
   std::uint64_t seed = 0;
   MockFaults faults;
 };
@@ -44,7 +44,8 @@ struct MockServerOptions {
 class MockServer {
  public:
   // Binds to 127.0.0.1. Errors: kUnavailable (port taken).
-  static Result<std::unique_ptr<MockServer>> start(MockScript script, const MockServerOptions& options);
+  static Result<std::unique_ptr<MockServer>> start(MockScript script,
+                                                   const MockServerOptions& options);
   virtual ~MockServer() = default;
   virtual std::uint16_t port() const = 0;
   virtual std::string stats_json() const = 0;

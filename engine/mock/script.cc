@@ -72,7 +72,8 @@ Result<MockScript> MockScript::parse(std::string_view jsonl, const std::string& 
     if (find_member(*json, "equals") != nullptr) {
       rule.equals = string_or(*json, "equals");
     }
-    if (const Json* seed = find_member(*json, "seed"); seed != nullptr && seed->is_number_integer()) {
+    if (const Json* seed = find_member(*json, "seed");
+        seed != nullptr && seed->is_number_integer()) {
       rule.seed = seed->get<std::uint64_t>();
     }
     rule.content = string_or(*json, "content");
@@ -110,7 +111,8 @@ Completion MockScript::answer(const std::vector<ChatMessage>& messages, std::uin
     }
   }
   Completion completion;
-  completion.content = replace(replace(rule.content, "{seed}", std::to_string(seed)), "{prompt}", prompt);
+  completion.content =
+      replace(replace(rule.content, "{seed}", std::to_string(seed)), "{prompt}", prompt);
   completion.finish_reason = rule.finish_reason;
   if (rule.reasoning) {
     completion.reasoning = *rule.reasoning;

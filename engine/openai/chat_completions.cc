@@ -20,17 +20,25 @@ std::string lower(std::string_view text) {
 }  // namespace
 
 const std::set<std::string>& optional_fields() {
-  static const auto* const fields = new std::set<std::string>{
-      "temperature",       "top_p",              "top_k",
-      "min_p",             "presence_penalty",   "frequency_penalty",
-      "repetition_penalty", "seed",              "stop",
-      "stream_options",    "reasoning_effort",   "chat_template_kwargs",
-      "add_generation_prompt", "continue_final_message"};
+  static const auto* const fields = new std::set<std::string>{"temperature",
+                                                              "top_p",
+                                                              "top_k",
+                                                              "min_p",
+                                                              "presence_penalty",
+                                                              "frequency_penalty",
+                                                              "repetition_penalty",
+                                                              "seed",
+                                                              "stop",
+                                                              "stream_options",
+                                                              "reasoning_effort",
+                                                              "chat_template_kwargs",
+                                                              "add_generation_prompt",
+                                                              "continue_final_message"};
   return *fields;
 }
 
-Result<std::string> request_body(const GenerateRequest& request, const std::string& model, bool stream,
-                                 const std::set<std::string>& omit) {
+Result<std::string> request_body(const GenerateRequest& request, const std::string& model,
+                                 bool stream, const std::set<std::string>& omit) {
   const GenerateConfig& c = request.config;
   OrderedJson body;
   body["model"] = model;
@@ -235,8 +243,9 @@ std::string error_words(std::string_view body) {
 std::string refused_field(std::string_view words, const std::set<std::string>& sent) {
   const std::string text = lower(words);
   static constexpr std::string_view kRefusals[] = {
-      "unrecognized", "unsupported", "not supported", "unknown", "unexpected", "extra inputs",
-      "not permitted", "not allowed", "invalid",      "does not support", "should be", "must be"};
+      "unrecognized", "unsupported",      "not supported", "unknown",
+      "unexpected",   "extra inputs",     "not permitted", "not allowed",
+      "invalid",      "does not support", "should be",     "must be"};
   const bool refuses = std::any_of(std::begin(kRefusals), std::end(kRefusals), [&](auto refusal) {
     return text.find(refusal) != std::string::npos;
   });
@@ -266,8 +275,8 @@ bool speaks_of_length(std::string_view words) {
   return text.find("context length") != std::string::npos ||
          text.find("maximum context") != std::string::npos ||
          text.find("context window") != std::string::npos ||
-         text.find("max_tokens") != std::string::npos || text.find("too long") != std::string::npos ||
-         text.find("exceed") != std::string::npos;
+         text.find("max_tokens") != std::string::npos ||
+         text.find("too long") != std::string::npos || text.find("exceed") != std::string::npos;
 }
 
 }  // namespace r1eval

@@ -1,6 +1,7 @@
 // The wire format of chat completions: request bodies out, whole or streamed replies in.
 //
-// Source  the OpenAI API reference, with the fields that vLLM, SGLang and llama.cpp add: top_k, min_p,
+// Source  the OpenAI API reference, with the fields that vLLM, SGLang and llama.cpp add: top_k,
+// min_p,
 //         repetition_penalty, chat_template_kwargs, reasoning_content (or reasoning).
 #pragma once
 
@@ -15,10 +16,10 @@
 
 namespace r1eval {
 
-// Fields named in `omit` are left out. Errors: kInvalidArgument (extra_body or chat_template_kwargs is
-// no JSON object).
-Result<std::string> request_body(const GenerateRequest& request, const std::string& model, bool stream,
-                                 const std::set<std::string>& omit);
+// Fields named in `omit` are left out. Errors: kInvalidArgument (extra_body or chat_template_kwargs
+// is no JSON object).
+Result<std::string> request_body(const GenerateRequest& request, const std::string& model,
+                                 bool stream, const std::set<std::string>& omit);
 
 // Collects a reply. A reply is complete when it has a choice with a finish reason.
 class ReplyReader {
@@ -47,7 +48,8 @@ class ReplyReader {
   bool begun_ = false;
 };
 
-// The message inside {"error": {"message": …}} (or "message", "detail"), else the start of the text.
+// The message inside {"error": {"message": …}} (or "message", "detail"), else the start of the
+// text.
 std::string error_words(std::string_view body);
 
 // The optional request field that a server's refusal speaks of, or empty.

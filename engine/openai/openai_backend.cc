@@ -36,11 +36,11 @@ void init_curl() {
 // One sample on its way, over all its attempts.
 struct Flight {
   GenerateRequest request;
-  std::int64_t attempts = 0;         // requests sent
+  std::int64_t attempts = 0;          // requests sent
   std::int64_t counted_attempts = 0;  // of them, those that reached a server
   double pulled_at = 0;
-  double due_at = 0;             // when it may be sent (again)
-  double no_server_since = -1;   // since when nobody answers the door
+  double due_at = 0;            // when it may be sent (again)
+  double no_server_since = -1;  // since when nobody answers the door
 
   // Of the attempt that is running:
   CURL* handle = nullptr;
@@ -143,10 +143,9 @@ class OpenAiBackend : public Backend {
       // Sent, but servers that do not know a field mostly ignore it without a word.
       const bool standard = std::string_view(field) == "temperature" ||
                             std::string_view(field) == "top_p" || std::string_view(field) == "seed";
-      capabilities_.sampler_fields[field] = omit_.contains(field)
-                                                ? FieldSupport::kServerDefault
-                                                : (standard ? FieldSupport::kSent
-                                                            : FieldSupport::kUnverified);
+      capabilities_.sampler_fields[field] =
+          omit_.contains(field) ? FieldSupport::kServerDefault
+                                : (standard ? FieldSupport::kSent : FieldSupport::kUnverified);
     }
     capabilities_.details["engine"] = "openai";
     capabilities_.details["endpoint"] = base_url_;
@@ -221,15 +220,16 @@ class OpenAiBackend : public Backend {
     curl_easy_setopt(handle, CURLOPT_TIMEOUT, 30L);
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, &reply);
-    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION,
-                     +[](char* data, std::size_t size, std::size_t n, void* user) -> std::size_t {
-                       auto& text = *static_cast<std::string*>(user);
-                       if (text.size() + size * n > kLargestReply) {
-                         return 0;
-                       }
-                       text.append(data, size * n);
-                       return size * n;
-                     });
+    curl_easy_setopt(
+        handle, CURLOPT_WRITEFUNCTION,
+        +[](char* data, std::size_t size, std::size_t n, void* user) -> std::size_t {
+          auto& text = *static_cast<std::string*>(user);
+          if (text.size() + size * n > kLargestReply) {
+            return 0;
+          }
+          text.append(data, size * n);
+          return size * n;
+        });
     const CURLcode code = curl_easy_perform(handle);
     long status = 0;
     curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
@@ -248,7 +248,8 @@ class OpenAiBackend : public Backend {
     if (status == 200) {
       R1_RETURN_IF_ERROR(read_models(reply, stated));
     } else {
-      log_warning(fmt::format("{}/models answers {}: the context length is unknown", base_url_, status));
+      log_warning(
+          fmt::format("{}/models answers {}: the context length is unknown", base_url_, status));
     }
     capabilities_.model_identity =
         fmt::format("endpoint {} {} {}", model_, options_.model_revision, stated);
@@ -273,9 +274,9 @@ class OpenAiBackend : public Backend {
       }
     }
     if (ours == nullptr && !data->empty()) {
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("--model {}: {} does not serve it; it serves {}", model_, base_url_,
-                              names));
+      return fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("--model {}: {} does not serve it; it serves {}", model_, base_url_, names));
     }
     if (ours == nullptr) {
       return ok_status();
@@ -286,7 +287,8 @@ class OpenAiBackend : public Backend {
         break;
       }
     }
-    if (const Json* meta = find_member(*ours, "meta"); meta != nullptr && capabilities_.context_tokens < 0) {
+    if (const Json* meta = find_member(*ours, "meta");
+        meta != nullptr && capabilities_.context_tokens < 0) {
       capabilities_.context_tokens = int_or(*meta, "n_ctx", -1);
     }
     // Where the weights come from, as vLLM and SGLang say it; times of start are no identity.
@@ -425,10 +427,11 @@ class OpenAiBackend : public Backend {
       return;
     }
     if (status == 404) {
-      fatal = fail(ErrorCode::kInvalidArgument,
-                   fmt::format("{}/chat/completions: not found (404): {}. Is --base-url right (does it "
-                               "end in /v1?), and does the server know the model '{}'?",
-                               base_url_, error_words(flight->reply), model_));
+      fatal =
+          fail(ErrorCode::kInvalidArgument,
+               fmt::format("{}/chat/completions: not found (404): {}. Is --base-url right (does it "
+                           "end in /v1?), and does the server know the model '{}'?",
+                           base_url_, error_words(flight->reply), model_));
       return;
     }
     if (status >= 400 && status != 429 && status != 408 && status < 500) {
@@ -465,14 +468,16 @@ class OpenAiBackend : public Backend {
     sink.done(flight->request.index, std::move(completion).value());
   }
 
-  // 400, 413, 422 and their like: what was asked is wrong. One way out: a field that the server names.
+  // 400, 413, 422 and their like: what was asked is wrong. One way out: a field that the server
+  // names.
   void refuse(std::unique_ptr<Flight> flight, long status, Resting& resting, CompletionSink& sink) {
     const std::string words = error_words(flight->reply);
     const std::string field = refused_field(words, flight->sent_fields);
     if (!field.empty() && !(field == "max_tokens")) {
       if (omit_.insert(field).second) {
-        log_warning(fmt::format("the server refuses the field '{}' ({}): it is left out from here on",
-                                field, words.substr(0, 120)));
+        log_warning(
+            fmt::format("the server refuses the field '{}' ({}): it is left out from here on",
+                        field, words.substr(0, 120)));
         event({{"event", "field_dropped"}, {"field", field}, {"words", redact(words)}});
         if (capabilities_.sampler_fields.contains(field)) {
           capabilities_.sampler_fields[field] = FieldSupport::kServerDefault;
@@ -482,13 +487,14 @@ class OpenAiBackend : public Backend {
       resting.push_back(std::move(flight));
       return;
     }
-    give_up(*flight,
-            fail(ErrorCode::kInvalidArgument,
-                 fmt::format("HTTP {}: {}{}", status, words,
-                             speaks_of_length(words)
-                                 ? " (use a smaller --max-tokens, or a server with a longer context)"
-                                 : "")),
-            sink);
+    give_up(
+        *flight,
+        fail(ErrorCode::kInvalidArgument,
+             fmt::format("HTTP {}: {}{}", status, words,
+                         speaks_of_length(words)
+                             ? " (use a smaller --max-tokens, or a server with a longer context)"
+                             : "")),
+        sink);
   }
 
   void retry(std::unique_ptr<Flight> flight, FailureKind kind, const Error& error, Resting& resting,
@@ -499,7 +505,8 @@ class OpenAiBackend : public Backend {
                            : flight->counted_attempts >= policy_.max_attempts;
     if (spent) {
       give_up(*flight,
-              fail(error.code, fmt::format("{} ({} attempts)", error.message, flight->attempts)), sink);
+              fail(error.code, fmt::format("{} ({} attempts)", error.message, flight->attempts)),
+              sink);
       return;
     }
     const std::int64_t n = kind == FailureKind::kNoServer

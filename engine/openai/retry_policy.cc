@@ -17,8 +17,9 @@ double retry_wait(const RetryPolicy& policy, std::int64_t n_attempts, double ret
   if (retry_after_s >= 0) {
     return std::min(retry_after_s, policy.longest_retry_after_s);
   }
-  const double wait = policy.first_wait_s *
-                      std::pow(2.0, static_cast<double>(std::min<std::int64_t>(n_attempts - 1, 20)));
+  const double wait =
+      policy.first_wait_s *
+      std::pow(2.0, static_cast<double>(std::min<std::int64_t>(n_attempts - 1, 20)));
   const double jitter = 0.5 + 0.5 * uniform_at(key, static_cast<std::uint64_t>(n_attempts));
   return std::min(wait, policy.longest_wait_s) * jitter;
 }

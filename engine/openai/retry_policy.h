@@ -19,8 +19,9 @@ struct RetryPolicy {
 
 enum class FailureKind { kTransient, kNoServer, kFinal };
 
-// Pause before attempt n + 1 (n attempts were made), with a jitter of 0.5 to 1 keyed by `key`, so that
-// many failed requests do not come back at the same moment. `retry_after_s` < 0: none was given.
+// Pause before attempt n + 1 (n attempts were made), with a jitter of 0.5 to 1 keyed by `key`, so
+// that many failed requests do not come back at the same moment. `retry_after_s` < 0: none was
+// given.
 double retry_wait(const RetryPolicy& policy, std::int64_t n_attempts, double retry_after_s,
                   std::uint64_t key);
 

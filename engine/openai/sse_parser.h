@@ -1,6 +1,7 @@
 // Server-sent events, as the streams of chat completions use them.
 //
-// Source  WHATWG HTML, "Server-sent events": lines end in LF, CRLF or CR, a blank line ends an event,
+// Source  WHATWG HTML, "Server-sent events": lines end in LF, CRLF or CR, a blank line ends an
+// event,
 //         "data" lines of one event are joined by LF, lines that begin with ':' are comments.
 // Bounds  an event of more than `max_event_bytes` is an error: a hostile server cannot fill memory.
 // Threads one thread a parser.  Tested  tests/engine/net/, tests/fuzz/sse_fuzz.cc

@@ -969,6 +969,10 @@ std::complex<double> numeric_value(const Expression& e, Id id, int point) {
         if (a.imag() == 0 && a.real() < 0 && std::fmod(degree, 2.0) == 1.0) {
           return -std::pow(-a.real(), 1 / degree);
         }
+        // A variable under an even root is meant where the root is real.
+        if (a.imag() == 0 && a.real() < 0 && has_symbols(e, n.children[0])) {
+          return nan;
+        }
         return degree == 2 ? std::sqrt(a) : std::pow(a, 1 / degree);
       }
       if (f == "sin") return std::sin(a);

@@ -489,7 +489,20 @@ Status Lexer::step() {
 }  // namespace
 
 Result<std::vector<Token>> lex_math(std::string_view text) {
-  return Lexer(text).run();
+  if (text.find("\xEF\xBC") == npos) {
+    return Lexer(text).run();
+  }
+  std::string folded;  // full-width digits as ASCII
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto third = i + 2 < text.size() ? static_cast<unsigned char>(text[i + 2]) : 0;
+    if (text.substr(i, 2) == "\xEF\xBC" && third >= 0x90 && third <= 0x99) {
+      folded += static_cast<char>('0' + (third - 0x90));
+      i += 2;
+    } else {
+      folded += text[i];
+    }
+  }
+  return Lexer(folded).run();
 }
 
 }  // namespace r1eval

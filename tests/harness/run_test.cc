@@ -88,16 +88,18 @@ TEST(RunTest, GoesOnAfterATornRecord) {
 
 TEST(RunTest, AFailedRequestIsNoWrongAnswer) {
   const TempDir dir;
-  RunOptions options = options_in(dir,
-                                  "{\"match\": \"What is 12 + 7?\", \"error\": \"server on fire\"}\n"
-                                  "{\"content\": \"\\\\boxed{1}\"}\n");
+  RunOptions options =
+      options_in(dir,
+                 "{\"match\": \"What is 12 + 7?\", \"error\": \"server on fire\"}\n"
+                 "{\"content\": \"\\\\boxed{1}\"}\n");
   const Outcome_ failed = run(options);
   EXPECT_EQ(failed.code, kExitIncomplete);
   const Json& result = failed.line["results"]["mini_math"];
   EXPECT_EQ(result["missing"], 1);
   EXPECT_EQ(result["partial"], true);
   EXPECT_EQ(result["n"].get<int>(), result["n_samples"].get<int>());
-  EXPECT_NE(read_file(dir.file("run/events.jsonl")).value().find("server on fire"), std::string::npos);
+  EXPECT_NE(read_file(dir.file("run/events.jsonl")).value().find("server on fire"),
+            std::string::npos);
 
   options.max_failures = 0.5;
   EXPECT_EQ(run(options).code, kExitOk);

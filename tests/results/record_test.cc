@@ -46,7 +46,8 @@ TEST(GradeRecordTest, ReadsBackWhatItWroteAndRefusesUnknownVerdicts) {
   const auto back = grade_from_json(grade_to_json(record));
   ASSERT_TRUE(back.has_value());
   EXPECT_EQ(back->verdict.outcome, Outcome::kNoAnswer);
-  EXPECT_FALSE(grade_from_json(R"({"task":"t","item":"i","sample":0,"verdict":"maybe"})").has_value());
+  EXPECT_FALSE(
+      grade_from_json(R"({"task":"t","item":"i","sample":0,"verdict":"maybe"})").has_value());
 }
 
 }  // namespace

@@ -49,7 +49,8 @@ TEST(SummaryLineTest, IsOneLineWithTheRequestsSent) {
 TEST(LeaderboardTest, MarksWeightsThatNothingIdentifies) {
   const std::string named = R"({"config":{"model_identity":"endpoint m"}})";
   const std::string hashed = R"({"config":{"model_identity":"gguf sha256:abc"}})";
-  EXPECT_EQ(parse_json(leaderboard_json(one_task(), named)).value()["entries"][0]["unidentified"], true);
+  EXPECT_EQ(parse_json(leaderboard_json(one_task(), named)).value()["entries"][0]["unidentified"],
+            true);
   EXPECT_EQ(parse_json(leaderboard_json(one_task(), hashed)).value()["entries"][0]["unidentified"],
             false);
 }

@@ -71,8 +71,8 @@ TEST(RunStoreTest, RefusesASecondWriterByName) {
 TEST(RunStoreTest, RefusesAnotherConfigurationAndNamesWhatDiffers) {
   const TempDir dir;
   { ASSERT_TRUE(RunStore::open(dir.file("run"), kManifest).has_value()); }
-  const auto other = RunStore::open(
-      dir.file("run"), R"({"schema":1,"config":{"seed":7,"tasks":{"t":{"k":4}}}})");
+  const auto other =
+      RunStore::open(dir.file("run"), R"({"schema":1,"config":{"seed":7,"tasks":{"t":{"k":4}}}})");
   ASSERT_FALSE(other.has_value());
   EXPECT_NE(other.error().message.find("seed: 0 there, 7 now"), std::string::npos)
       << other.error().message;
@@ -94,8 +94,10 @@ TEST(RunStoreTest, AFullDiskLosesNothingThatWasWritten) {
   const TempDir dir;
   const auto store = RunStore::open(dir.file("run"), kManifest);
   ASSERT_TRUE((*store)->append_sample(sample(0)).has_value());
+
   // A limit on file size fails a write in its middle, as a full disk does.
   struct rlimit old {};
+
   getrlimit(RLIMIT_FSIZE, &old);
   struct rlimit small = old;
   small.rlim_cur = 4096;

@@ -54,8 +54,8 @@ TEST(StandardErrorTest, CopiedItemsInAClusterDoNotMakeUsSurer) {
               *se_population(once), 1e-15);
 }
 
-// 9 of 30, computed apart: Wilson's formula with z = 1.959963984540054, and Clopper-Pearson by bisecting
-// the binomial distribution function, summed term by term.
+// 9 of 30, computed apart: Wilson's formula with z = 1.959963984540054, and Clopper-Pearson by
+// bisecting the binomial distribution function, summed term by term.
 TEST(IntervalTest, AgreesWithASeparateComputation) {
   const Interval wilson = wilson_interval(0.3, 30);
   EXPECT_NEAR(wilson.lower, 0.16664748268243793, 1e-12);

@@ -1,5 +1,5 @@
-// A local HTTP/1.1 server for tests: fixed bytes a path, with ETag and Range, and scripted failures.
-// Header-only; one thread, one connection at a time; listens on a free port of 127.0.0.1.
+// A local HTTP/1.1 server for tests: fixed bytes a path, with ETag and Range, and scripted
+// failures. Header-only; one thread, one connection at a time; listens on a free port of 127.0.0.1.
 #pragma once
 
 #include <arpa/inet.h>
@@ -21,7 +21,7 @@ class HttpServer {
  public:
   struct Route {
     std::string body;
-    int fail_first = 0;        // so many requests get `fail_status`
+    int fail_first = 0;  // so many requests get `fail_status`
     int fail_status = 500;
     std::size_t cut_after = 0;  // > 0: the first reply breaks off after so many bytes
     std::string etag = "\"v1\"";
@@ -121,7 +121,8 @@ class HttpServer {
     std::string reply = from > 0 ? "HTTP/1.1 206 Partial\r\n" : "HTTP/1.1 200 OK\r\n";
     if (from > 0) {
       reply += "Content-Range: bytes " + std::to_string(from) + "-" +
-               std::to_string(route.body.size() - 1) + "/" + std::to_string(route.body.size()) + "\r\n";
+               std::to_string(route.body.size() - 1) + "/" + std::to_string(route.body.size()) +
+               "\r\n";
     }
     const std::string body = route.body.substr(from);
     reply += "ETag: " + route.etag + "\r\nContent-Length: " + std::to_string(body.size()) +

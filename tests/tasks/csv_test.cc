@@ -21,7 +21,9 @@ TEST(CsvTest, NamesTheLineOfAnUnclosedQuote) {
   EXPECT_NE(rows.error().message.find("line 2"), std::string::npos);
 }
 
-TEST(CsvTest, RefusesTextAfterAClosingQuote) { EXPECT_FALSE(parse_csv("\"a\"b,c\n").has_value()); }
+TEST(CsvTest, RefusesTextAfterAClosingQuote) {
+  EXPECT_FALSE(parse_csv("\"a\"b,c\n").has_value());
+}
 
 }  // namespace
 }  // namespace r1eval

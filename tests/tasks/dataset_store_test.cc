@@ -19,11 +19,12 @@ const std::string kRows = "{\"q\": \"1+1?\", \"a\": \"2\"}\n{\"q\": \"2+2?\", \"
 void nothing(const std::string&) {}
 
 Task pinned_task(const std::string& url, const std::string& bytes = kRows) {
-  return parse_task(fmt::format("name = \"t\"\n[dataset]\nname = \"t\"\nfiles = [{{path = \"rows.jsonl\", "
-                                "bytes = {}, sha256 = \"{}\", url = \"{}\"}}]\n[columns]\nquestion = "
-                                "\"q\"\ntarget = \"a\"\n",
-                                bytes.size(), sha256_hex(bytes), url),
-                    "t.toml")
+  return parse_task(
+             fmt::format("name = \"t\"\n[dataset]\nname = \"t\"\nfiles = [{{path = \"rows.jsonl\", "
+                         "bytes = {}, sha256 = \"{}\", url = \"{}\"}}]\n[columns]\nquestion = "
+                         "\"q\"\ntarget = \"a\"\n",
+                         bytes.size(), sha256_hex(bytes), url),
+             "t.toml")
       .value();
 }
 
@@ -113,8 +114,11 @@ TEST(DatasetStoreTest, LoadsTheOfficialSetsFromFilesThatTheUserHas) {
   const TempDir dir;
   const DatasetStore store(dir.file("store"));
   const auto registry = TaskRegistry::open();
-  const std::vector<std::pair<std::string, std::size_t>> sets = {
-      {"math_500", 500}, {"aime_2024", 30}, {"aime_2025", 30}, {"mmlu", 14042}, {"gpqa_diamond", 198}};
+  const std::vector<std::pair<std::string, std::size_t>> sets = {{"math_500", 500},
+                                                                 {"aime_2024", 30},
+                                                                 {"aime_2025", 30},
+                                                                 {"mmlu", 14042},
+                                                                 {"gpqa_diamond", 198}};
   for (const auto& [name, n] : sets) {
     const Task task = registry->find(name).value();
     const Status imported = store.import(task, folder, nothing);

@@ -15,7 +15,9 @@
 namespace r1eval {
 namespace {
 
-Task builtin(const std::string& name) { return TaskRegistry::open().value().find(name).value(); }
+Task builtin(const std::string& name) {
+  return TaskRegistry::open().value().find(name).value();
+}
 
 // An item whose fields are the placeholders themselves renders the template.
 TaskData placeholders() {
@@ -98,7 +100,8 @@ TEST(PythonRandomTest, DrawsTheOrdersThatSimpleEvalsDraws) {
     (void)random.permutation(4);
   }
   EXPECT_EQ(random.permutation(4), (std::vector<std::int64_t>{2, 3, 1, 0}));  // number 197
-  EXPECT_EQ(random.permutation(4), (std::vector<std::int64_t>{2, 1, 0, 3}));  // the next repeat's first
+  EXPECT_EQ(random.permutation(4),
+            (std::vector<std::int64_t>{2, 1, 0, 3}));  // the next repeat's first
 }
 
 TEST(PromptTest, ShufflingMovesTheRightLetterAlong) {

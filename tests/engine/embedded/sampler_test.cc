@@ -70,7 +70,8 @@ TEST(SamplerTest, DrawsAsTheDefinitionDoes) {
     config.top_p = round % 3 == 0 ? 1.0 : 0.5 + 0.05 * static_cast<double>(round % 10);
     config.top_k = round % 4 == 0 ? static_cast<std::int64_t>(round % 40) : 0;
     config.min_p = round % 5 == 0 ? 0.05 : 0;
-    differs += sample_token(logits, 300, config, round) == plain(logits, 300, config, round) ? 0 : 1;
+    differs +=
+        sample_token(logits, 300, config, round) == plain(logits, 300, config, round) ? 0 : 1;
   }
   EXPECT_EQ(differs, 0);
 }

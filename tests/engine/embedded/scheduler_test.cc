@@ -17,7 +17,8 @@ constexpr TokenId kEnd = 0;
 // shows in the text. Pages are counted as a real cache would.
 class HashRunner : public ModelRunner {
  public:
-  HashRunner(std::int64_t n_pages, std::int64_t max_step) : n_free_(n_pages), n_pages_(n_pages), max_step_(max_step) {}
+  HashRunner(std::int64_t n_pages, std::int64_t max_step)
+      : n_free_(n_pages), n_pages_(n_pages), max_step_(max_step) {}
 
   std::int64_t vocab_size() const override { return kVocab; }
 
@@ -74,7 +75,8 @@ class HashRunner : public ModelRunner {
           hash = random_at(hash, static_cast<std::uint64_t>(token));
         }
         for (std::int64_t v = 0; v < kVocab; ++v) {
-          logits_.push_back(static_cast<float>(3 * uniform_at(hash, static_cast<std::uint64_t>(v))));
+          logits_.push_back(
+              static_cast<float>(3 * uniform_at(hash, static_cast<std::uint64_t>(v))));
         }
       }
     }
@@ -153,7 +155,8 @@ TEST(SchedulerTest, ASamplesTokensNeverDependOnTheSchedule) {
     Schedule schedule;
     schedule.options.max_sequences = 1 + static_cast<std::int64_t>(random_at(round, 0) % 20);
     schedule.options.prefill_tokens = 1 + static_cast<std::int64_t>(random_at(round, 1) % 70);
-    schedule.max_step = schedule.options.max_sequences + static_cast<std::int64_t>(random_at(round, 2) % 90);
+    schedule.max_step =
+        schedule.options.max_sequences + static_cast<std::int64_t>(random_at(round, 2) % 90);
     // From barely enough for the longest sample to plenty: small caches preempt.
     schedule.n_pages = 15 + static_cast<std::int64_t>(random_at(round, 3) % 80);
     const auto done = run_all(schedule, kJobs);

@@ -49,12 +49,12 @@ Result<Completion> streamed(const std::vector<std::string>& events) {
 }
 
 TEST(ReplyReaderTest, JoinsAStreamWithReasoningAndUsage) {
-  const auto completion = streamed(
-      {R"({"choices":[{"delta":{"reasoning_content":"th"}}]})",
-       R"({"choices":[{"delta":{"reasoning_content":"ink"}}]})",
-       R"({"choices":[{"delta":{"content":"4"}}]})",
-       R"({"choices":[{"delta":{},"finish_reason":"stop"}]})",
-       R"({"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":5}})", "[DONE]"});
+  const auto completion =
+      streamed({R"({"choices":[{"delta":{"reasoning_content":"th"}}]})",
+                R"({"choices":[{"delta":{"reasoning_content":"ink"}}]})",
+                R"({"choices":[{"delta":{"content":"4"}}]})",
+                R"({"choices":[{"delta":{},"finish_reason":"stop"}]})",
+                R"({"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":5}})", "[DONE]"});
   ASSERT_TRUE(completion.has_value()) << completion.error().message;
   EXPECT_EQ(completion->reasoning, "think");
   EXPECT_EQ(completion->content, "4");
@@ -70,8 +70,7 @@ TEST(ReplyReaderTest, AStreamWithoutAFinishReasonIsCut) {
 TEST(ReplyReaderTest, AnEmptyReplyIsAFailureAndAnEmptyTextWithTokensIsAnAnswer) {
   const std::string end = R"({"choices":[{"delta":{"content":""},"finish_reason":"stop"}]})";
   EXPECT_FALSE(streamed({end}).has_value());
-  EXPECT_TRUE(
-      streamed({end, R"({"choices":[],"usage":{"completion_tokens":4}})"}).has_value());
+  EXPECT_TRUE(streamed({end, R"({"choices":[],"usage":{"completion_tokens":4}})"}).has_value());
 }
 
 TEST(ReplyReaderTest, RepliesWithoutChoicesOrJsonSayWhatIsWrong) {
@@ -83,7 +82,8 @@ TEST(ReplyReaderTest, RepliesWithoutChoicesOrJsonSayWhatIsWrong) {
 }
 
 TEST(RefusedFieldTest, FindsTheWholeWordAmongOptionalFields) {
-  EXPECT_EQ(refused_field("Unrecognized request argument supplied: min_p", optional_fields()), "min_p");
+  EXPECT_EQ(refused_field("Unrecognized request argument supplied: min_p", optional_fields()),
+            "min_p");
   EXPECT_EQ(refused_field("top_k: Extra inputs are not permitted", optional_fields()), "top_k");
   EXPECT_EQ(refused_field("the messages are wrong", optional_fields()), "");
   EXPECT_EQ(refused_field("unknown thing: unstoppable", optional_fields()), "");
