@@ -39,80 +39,91 @@ std::string_view trim(std::string_view s) {
   return s;
 }
 
+bool ends_with_at(std::string_view text, std::size_t end, std::string_view word) {
+  return end >= word.size() && text.substr(end - word.size(), word.size()) == word;
+}
+
+// Outermost boxes in order, in one pass: boxed, fbox, framebox, also with the backslash (and the
+// "b" that an escape swallowed) lost. An open box counts up to the end of its line.
 std::vector<Span> find_boxes(std::string_view text) {
+  struct Open {
+    std::size_t from;
+    std::size_t outer_from;
+    std::int64_t depth;
+  };
+
   std::vector<Span> boxes;
-  std::size_t i = 0;
-  while (true) {
-    // boxed, fbox, framebox; also with the backslash (or "\b") lost.
-    const std::size_t a = text.find("oxed", i);
-    const std::size_t b = text.find("box", i);
-    std::size_t at = npos;
-    std::size_t after = 0;
-    if (a != npos && (b == npos || a <= b + 1)) {
-      at = a;
-      after = a + 4;
-    } else if (b != npos) {
-      at = b;
-      after = b + 3;
-      const bool is_fbox = (b >= 2 && text.substr(b - 2, 2) == "\\f") ||
-                           (b >= 6 && text.substr(b - 6, 6) == "\\frame");
-      if (!is_fbox) {
-        i = b + 1;
-        continue;
+  std::vector<Open> open;
+  std::int64_t depth = 0;
+  const auto keep = [&](const Span& span) {
+    if (is_blank(text.substr(span.from, span.to - span.from))) {
+      return;
+    }
+    while (!boxes.empty() && boxes.back().outer_from >= span.outer_from) {
+      boxes.pop_back();  // inside this one
+    }
+    if (static_cast<std::int64_t>(boxes.size()) >= bounds::kMaxBoxes) {
+      boxes.erase(boxes.begin(), boxes.begin() + static_cast<std::ptrdiff_t>(boxes.size() / 2));
+    }
+    boxes.push_back(span);
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\\' && i + 1 < text.size() && (text[i + 1] == '{' || text[i + 1] == '}')) {
+      ++i;
+      continue;
+    }
+    if (c == '}') {
+      if (!open.empty() && open.back().depth == depth) {
+        keep({open.back().from, i, open.back().outer_from, i + 1});
+        open.pop_back();
+      }
+      depth -= depth > 0 ? 1 : 0;
+      continue;
+    }
+    if (c == '{') {
+      ++depth;
+      continue;
+    }
+    const bool is_boxed = c == 'd' && ends_with_at(text, i + 1, "oxed");
+    const bool is_box = c == 'x' && (ends_with_at(text, i + 1, "\\fbox") ||
+                                     ends_with_at(text, i + 1, "\\framebox"));
+    if (!is_boxed && !is_box) {
+      continue;
+    }
+    std::size_t outer_from = i + 1 - (is_boxed ? 4 : 3);
+    while (outer_from > 0 && (text[outer_from - 1] == 'b' || text[outer_from - 1] == '\\')) {
+      --outer_from;
+      if (text[outer_from] == '\\') {
+        break;
       }
     }
-    if (at == npos) {
-      break;
-    }
-    std::size_t j = after;
+    std::size_t j = i + 1;
     while (j < text.size() && text[j] == ' ') {
       ++j;
     }
-    Span span;
-    span.outer_from = at >= 2 && text[at - 1] == 'b' ? at - 2 : at;
     if (j < text.size() && text[j] == '{') {
-      int depth = 0;
-      std::size_t k = j;
-      for (; k < text.size(); ++k) {
-        if (text[k] == '\\') {
-          ++k;
-        } else if (text[k] == '{') {
-          ++depth;
-        } else if (text[k] == '}' && --depth == 0) {
-          break;
-        }
+      ++depth;
+      open.push_back({j + 1, outer_from, depth});
+      if (static_cast<std::int64_t>(open.size()) > bounds::kMaxBoxes) {
+        open.erase(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(open.size() / 2));
       }
-      span.from = j + 1;
-      if (k >= text.size()) {
-        const std::size_t line = text.find('\n', j);
-        span.to = std::min(line, text.size());
-        span.outer_to = span.to;
-        i = after;
-      } else {
-        span.to = k;
-        span.outer_to = k + 1;
-        i = k + 1;
-      }
-    } else if (j > after && j < text.size() &&
+      i = j;
+    } else if (j > i + 1 && j < text.size() && open.empty() &&
                (is_digit(text[j]) || text[j] == '-' || text[j] == '\\')) {
       std::size_t k = j;
       while (k < text.size() && !is_space(text[k]) && text[k] != '$') {
         ++k;
       }
-      span.from = j;
-      span.to = k;
-      span.outer_to = k;
-      i = k;
-    } else {
-      i = after;
-      continue;
+      keep({j, k, outer_from, k});
+      i = k - 1;
     }
-    if (!is_blank(text.substr(span.from, span.to - span.from))) {
-      if (static_cast<std::int64_t>(boxes.size()) >= bounds::kMaxBoxes) {
-        boxes.erase(boxes.begin(), boxes.begin() + static_cast<std::ptrdiff_t>(boxes.size() / 2));
-      }
-      boxes.push_back(span);
-    }
+  }
+  // A box that nothing closed counts when it is the last.
+  if (!open.empty() && (boxes.empty() || boxes.back().outer_from < open.front().outer_from)) {
+    const Open& last = open.back();
+    const std::size_t line = std::min(text.find('\n', last.from), text.size());
+    keep({last.from, line, last.outer_from, line});
   }
   return boxes;
 }
@@ -181,30 +192,48 @@ std::string_view after_verb(std::string_view line) {
   return best == npos ? std::string_view() : strip_statement(line.substr(best));
 }
 
-// The first $…$, \(…\), \[…\] span at or after `from`, within `to`.
-bool first_math(std::string_view text, std::size_t from, std::size_t to, Span& span) {
-  for (std::size_t i = from; i < to; ++i) {
-    std::string_view close;
-    std::size_t open = 0;
-    if (text[i] == '$') {
-      const bool two = i + 1 < to && text[i + 1] == '$';
-      close = two ? "$$" : "$";
-      open = two ? 2 : 1;
-    } else if (text[i] == '\\' && i + 1 < to && (text[i + 1] == '(' || text[i + 1] == '[')) {
-      close = text[i + 1] == '(' ? "\\)" : "\\]";
-      open = 2;
-    } else {
-      continue;
+// Delimited mathematics, $…$, $$…$$, \(…\), \[…\], one after the other; linear in all.
+class MathSpans {
+ public:
+  MathSpans(std::string_view text, std::size_t from, std::size_t to)
+      : text_(text), at_(from), to_(to) {}
+
+  bool next(Span& span) {
+    static constexpr std::array<std::string_view, 4> kCloses = {"$", "$$", "\\)", "\\]"};
+    while (at_ < to_) {
+      const char c = text_[at_];
+      const char d = at_ + 1 < to_ ? text_[at_ + 1] : '\0';
+      std::size_t kind = 0;
+      if (c == '$') {
+        kind = d == '$' ? 1 : 0;
+      } else if (c == '\\' && (d == '(' || d == '[')) {
+        kind = d == '(' ? 2 : 3;
+      } else {
+        ++at_;
+        continue;
+      }
+      const std::size_t width = kind == 0 ? 1 : 2;
+      const std::size_t end = is_spent_[kind] ? npos : text_.find(kCloses[kind], at_ + width);
+      if (end == npos) {
+        is_spent_[kind] = true;  // no such closer is left, here or further on
+        at_ += width;
+        continue;
+      }
+      span = {at_ + width, end, at_, end + width};
+      at_ = end + width;
+      if (!is_blank(text_.substr(span.from, span.to - span.from))) {
+        return true;
+      }
     }
-    const std::size_t end = text.find(close, i + open);
-    if (end == npos || end > text.size()) {
-      continue;
-    }
-    span = {i + open, end, i, end + close.size()};
-    return !is_blank(text.substr(span.from, span.to - span.from));
+    return false;
   }
-  return false;
-}
+
+ private:
+  std::string_view text_;
+  std::size_t at_;
+  std::size_t to_;
+  std::array<bool, 4> is_spent_ = {};
+};
 
 // The first or last number in text[from, to), with sign, separators, percent.
 bool number_in(std::string_view text, std::size_t from, std::size_t to, bool last, Span& span) {
@@ -377,7 +406,7 @@ FoundAnswer find_math_answer(std::string_view text,
       }
     }
     Span span;
-    if (first_math(text, from, to, span)) {
+    if (MathSpans(text, from, to).next(span)) {
       const std::string_view inner = text.substr(span.from, span.to - span.from);
       if ((read_level(inner) >= 1)) {
         return take(span.from, span.to, "statement");
@@ -390,12 +419,11 @@ FoundAnswer find_math_answer(std::string_view text,
   // The last delimited mathematics.
   Span last;
   bool any = false;
-  std::size_t i = 0;
   Span span;
-  while (i < text.size() && first_math(text, i, text.size(), span)) {
+  MathSpans spans(text, 0, text.size());
+  while (spans.next(span)) {
     last = span;
     any = true;
-    i = span.outer_to;
   }
   if (any && (read_level(text.substr(last.from, last.to - last.from)) >= 1)) {
     return take(last.from, last.to, "math");

@@ -170,11 +170,16 @@ class Field {
   }
 
   std::optional<U64> of(const Rational& r) {
+    fuel_ -= (bit_length(r.num) + bit_length(r.den)) / 16;
+    if (r.den == 1) {
+      return of(r.num);
+    }
     const U64 d = of(r.den);
     return d == 0 ? std::optional<U64>(no(Why::kRetry)) : mul(of(r.num), inverse(d, p_), p_);
   }
 
   std::optional<U64> square_root(U64 v) {
+    fuel_ -= 128;
     if (v == 0) {
       return 0;
     }
@@ -228,6 +233,7 @@ class Field {
     if (n > 1000) {
       return no(Why::kFail);
     }
+    fuel_ -= 64 + n / 4;
     U64 inv = 0;  // of n modulo p - 1
     for (std::int64_t k = 1; k < n && inv == 0; ++k) {
       const U128 m = static_cast<U128>(p_ - 1) * static_cast<U64>(k) + 1;
@@ -362,6 +368,7 @@ bool Field::terms_of(const Expression& e, Id id, const Rational& scale, Terms& t
 
 // kernel^exponent, where fractions with denominators that divide 12 stay exact.
 std::optional<U64> Field::kernel_power(const std::string& name, const Rational& exponent) {
+  fuel_ -= 128;
   const Rational twelfths = exponent * Rational(Integer(12));
   if (!twelfths.is_integer()) {
     return no(Why::kFail);
@@ -372,6 +379,7 @@ std::optional<U64> Field::kernel_power(const std::string& name, const Rational& 
 }
 
 std::optional<U64> Field::power_of(const Expression& e, Id base, Id exponent) {
+  fuel_ -= 128;
   const auto r = exact_value(e, exponent);
   const Node& b = e.at(base);
   const bool is_e = b.kind == Kind::kConstant && b.text == "e";
@@ -506,6 +514,7 @@ std::optional<Field::Angle> Field::angle_of(const Expression& e, Id id, bool deg
     return r;
   };
   const auto generic = [&](const std::string& name, const Rational& c) -> std::optional<Angle> {
+    fuel_ -= 512;
     const Rational twelfths = c * Rational(Integer(12));
     if (!twelfths.is_integer() || bit_length(twelfths.num) > 64) {
       no(Why::kFail);
@@ -731,6 +740,7 @@ std::optional<U64> Field::value(const Expression& e, Id id) {
       if (b && *b == 0) {
         return no(Why::kRetry);
       }
+      fuel_ -= 64;
       return b ? std::optional<U64>(mul(*a, inverse(*b, p_), p_)) : b;
     }
     case Kind::kNegative: {
@@ -763,7 +773,24 @@ std::optional<U64> Field::value(const Expression& e, Id id) {
 
 }  // namespace
 
-std::optional<Rational> exact_value(const Expression& e, Id id) {
+namespace {
+
+// Takes the work of one operation on numbers of `bits` bits; false when there is none left.
+bool pay(const Expression& e, std::int64_t bits) {
+  const std::int64_t words = bits / 64 + 1;
+  e.exact_fuel -= words * words + 1;
+  return e.exact_fuel >= 0;
+}
+
+// The same for an operation that reduces a fraction: the common divisor costs a step per bit.
+bool pay(const Expression& e, const Rational& a, const Rational& b) {
+  const std::int64_t top = bit_length(a.num) + bit_length(b.num);
+  const std::int64_t below = bit_length(a.den) + bit_length(b.den);
+  e.exact_fuel -= std::min(top, below) * (std::max(top, below) / 64 + 1) / 8;
+  return pay(e, std::max(top, below));
+}
+
+std::optional<Rational> compute_exact(const Expression& e, Id id) {
   const Node& n = e.at(id);
   const auto kid = [&](std::size_t k) { return exact_value(e, n.children[k]); };
   std::optional<Rational> result;
@@ -774,7 +801,7 @@ std::optional<Rational> exact_value(const Expression& e, Id id) {
       Rational total;
       for (std::size_t k = 0; k < n.children.size(); ++k) {
         const auto v = kid(k);
-        if (!v || !total.is_small()) {
+        if (!v || !total.is_small() || !pay(e, total, *v)) {
           return std::nullopt;
         }
         total = total + *v;
@@ -785,8 +812,9 @@ std::optional<Rational> exact_value(const Expression& e, Id id) {
     case Kind::kProduct: {
       const auto a = kid(0);
       const auto b = a ? kid(1) : a;
-      if (b && bit_length(a->num) + bit_length(b->num) + bit_length(a->den) + bit_length(b->den) <
-                   2 * bounds::kMaxExactBits) {
+      if (b && pay(e, *a, *b) &&
+          bit_length(a->num) + bit_length(b->num) + bit_length(a->den) + bit_length(b->den) <
+              2 * bounds::kMaxExactBits) {
         result = *a * *b;
       }
       break;
@@ -794,7 +822,7 @@ std::optional<Rational> exact_value(const Expression& e, Id id) {
     case Kind::kQuotient: {
       const auto a = kid(0);
       const auto b = a ? kid(1) : a;
-      if (b && !b->is_zero()) {
+      if (b && !b->is_zero() && pay(e, *a, *b)) {
         result = *a * Rational(b->den, b->num);
       }
       break;
@@ -820,7 +848,8 @@ std::optional<Rational> exact_value(const Expression& e, Id id) {
         return *a;
       }
       const auto small = b ? b->small_int() : std::nullopt;
-      if (small) {
+      const std::int64_t bits = b ? bit_length(a->num) + bit_length(a->den) : 0;
+      if (small && std::abs(*small) <= bounds::kMaxExactBits && pay(e, bits * std::abs(*small))) {
         result = power(*a, *small);
       }
       break;
@@ -829,7 +858,7 @@ std::optional<Rational> exact_value(const Expression& e, Id id) {
       if (n.text == "factorial") {
         const auto v = kid(0);
         const std::int64_t m = v ? v->small_int().value_or(-1) : -1;
-        if (m >= 0 && m <= bounds::kMaxFactorial) {
+        if (m >= 0 && m <= bounds::kMaxFactorial && pay(e, m * 10)) {
           Integer f = 1;
           for (std::int64_t k = 2; k <= m; ++k) {
             f *= k;
@@ -841,7 +870,7 @@ std::optional<Rational> exact_value(const Expression& e, Id id) {
         const auto b = a ? kid(1) : a;
         const std::int64_t m = a ? a->small_int().value_or(-1) : -1;
         const std::int64_t k = b ? b->small_int().value_or(-1) : -1;
-        if (m >= 0 && m <= bounds::kMaxFactorial && k >= 0) {
+        if (m >= 0 && m <= bounds::kMaxFactorial && k >= 0 && pay(e, m * 10)) {
           Integer c = k > m ? 0 : 1;
           for (std::int64_t j = 1; j <= k && c != 0; ++j) {
             c = c * (m - k + j) / j;
@@ -879,6 +908,20 @@ std::optional<Rational> exact_value(const Expression& e, Id id) {
     return std::nullopt;
   }
   return result;
+}
+
+}  // namespace
+
+std::optional<Rational> exact_value(const Expression& e, Id id) {
+  const auto slot = static_cast<std::size_t>(id);
+  if (e.exact.size() < e.nodes.size()) {
+    e.exact.resize(e.nodes.size());
+  }
+  if (!e.exact[slot]) {
+    auto value = compute_exact(e, id);
+    e.exact[slot] = std::move(value);
+  }
+  return *e.exact[slot];
 }
 
 bool has_symbols(const Expression& e, Id id) {
@@ -1018,19 +1061,20 @@ bool is_refuted(const Expression& a, Id ia, const Expression& b, Id ib) {
 
 }  // namespace
 
-Same same_value(const Expression& a, Id ia, const Expression& b, Id ib, std::string& evidence) {
+Same same_value(const Expression& a, Id ia, const Expression& b, Id ib, std::int64_t& fuel,
+                std::string& evidence) {
   const auto x = exact_value(a, ia);
   const auto y = exact_value(b, ib);
   if (x && y) {
     evidence = "exact";
     return *x == *y ? Same::kEqual : Same::kDifferent;
   }
+  fuel -= 200;
   if (is_refuted(a, ia, b, ib)) {
     evidence = "the values differ at a sample point";
     return Same::kDifferent;
   }
   const bool is_complex = needs_complex(a, ia) || needs_complex(b, ib);
-  std::int64_t fuel = bounds::kMaxFuel;
   int agreed = 0;
   bool any_value = false;
   for (const U64 p : primes(is_complex)) {
@@ -1074,7 +1118,8 @@ Same same_value(const Expression& a, Id ia, const Expression& b, Id ib, std::str
   return Same::kUndecided;
 }
 
-bool is_proportional(const Expression& a, Id ia, const Expression& b, Id ib, int& sign) {
+bool is_proportional(const Expression& a, Id ia, const Expression& b, Id ib, std::int64_t& fuel,
+                     int& sign) {
   // Ratio at sample points gives c as a small fraction; the identity test then proves a = c b.
   sign = 0;
   const std::complex<double> x = numeric_value(a, ia, 0);
@@ -1096,7 +1141,7 @@ bool is_proportional(const Expression& a, Id ia, const Expression& b, Id ib, int
       const Id id = scaled.add(product);
       std::string ignored;
       sign = c > 0 ? 1 : -1;
-      return same_value(a, ia, scaled, id, ignored) == Same::kEqual;
+      return same_value(a, ia, scaled, id, fuel, ignored) == Same::kEqual;
     }
   }
   return false;

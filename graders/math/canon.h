@@ -24,9 +24,9 @@ std::complex<double> numeric_value(const Expression& e, std::int32_t id, int poi
 bool has_symbols(const Expression& e, std::int32_t id);
 
 Same same_value(const Expression& a, std::int32_t ia, const Expression& b, std::int32_t ib,
-                std::string& evidence);
+                std::int64_t& fuel, std::string& evidence);
 // Is a = c * b for a rational constant c != 0? Sets the sign of c (0: unknown).
 bool is_proportional(const Expression& a, std::int32_t ia, const Expression& b, std::int32_t ib,
-                     int& sign);
+                     std::int64_t& fuel, int& sign);
 
 }  // namespace r1eval

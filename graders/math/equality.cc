@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <memory>
 #include <vector>
 
 #include "graders/bounds.h"
@@ -123,6 +124,7 @@ class Ladder {
   const MathRules& rules_;
   int depth_ = 0;
   int steps_ = 0;
+  std::int64_t fuel_ = bounds::kMaxFuel;
 };
 
 // x = a = b ~ c: the first side and the last exact one.
@@ -154,13 +156,12 @@ bool is_inequality(const Side& s) {
 
 // The expression with its k-th plus-minus read as bit k of `which`.
 Side choose_signs(const Side& s, unsigned which) {
-  Side out = s;
-  std::vector<Id> order;
+  const auto tree = s.copy();
   std::vector<Id> stack = {s.id};
   while (!stack.empty()) {
     const Id id = stack.back();
     stack.pop_back();
-    Node& n = out.e.nodes[static_cast<std::size_t>(id)];
+    Node& n = tree->nodes[static_cast<std::size_t>(id)];
     if (n.kind == Kind::kPlusMinus) {
       const bool minus = ((which & 1U) != 0) != (n.text == "-");
       if (n.children.size() == 1) {
@@ -171,16 +172,16 @@ Side choose_signs(const Side& s, unsigned which) {
           Node negative;
           negative.kind = Kind::kNegative;
           negative.children = {n.children[1]};
-          const Id added = out.e.add(negative);
-          out.e.nodes[static_cast<std::size_t>(id)].children[1] = added;
+          const Id added = tree->add(negative);
+          tree->nodes[static_cast<std::size_t>(id)].children[1] = added;
         }
       }
     }
-    for (const Id kid : out.e.at(id).children) {
+    for (const Id kid : tree->at(id).children) {
       stack.push_back(kid);
     }
   }
-  return out;
+  return {tree, s.id};
 }
 
 bool has_plus_minus(const Side& s) {
@@ -243,7 +244,7 @@ double Ladder::end_value(const Side& s) {
       s.child(0).kind() == Kind::kConstant && s.child(0).node().text == "infty") {
     return s.kind() == Kind::kNegative ? -HUGE_VAL : HUGE_VAL;
   }
-  const double value = has_symbols(s.e, s.id) ? std::nan("") : numeric_value(s.e, s.id, 0).real();
+  const double value = has_symbols(*s.e, s.id) ? std::nan("") : numeric_value(*s.e, s.id, 0).real();
   return std::isinf(value) ? std::nan("") : value;  // too large is not infinite
 }
 
@@ -252,18 +253,18 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
     return false;
   }
   const auto infinity = [&](bool minus) {
-    Side end = s;
+    const auto tree = s.copy();
     Node inf;
     inf.kind = Kind::kConstant;
     inf.text = "infty";
-    end.id = end.e.add(inf);
+    Id id = tree->add(inf);
     if (minus) {
       Node negative;
       negative.kind = Kind::kNegative;
-      negative.children = {end.id};
-      end.id = end.e.add(negative);
+      negative.children = {id};
+      id = tree->add(negative);
     }
-    return end;
+    return Side{tree, id};
   };
   const auto put = [&](const Side& lo, const Side& hi, bool lo_open, bool hi_open) {
     out.push_back({lo, hi, lo_open, hi_open, end_value(lo), end_value(hi)});
@@ -298,9 +299,9 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
     if (s.node().text == "R") {
       return put(infinity(true), infinity(false), true, true);
     }
-    Side zero = s;
-    Node node;
-    zero.id = zero.e.add(node);
+    const auto tree = s.copy();
+    const Id zero_id = tree->add(Node());
+    const Side zero{tree, zero_id};
     return s.node().text == "R+" ? put(zero, infinity(false), true, true)
                                  : put(infinity(true), zero, true, true);
   }
@@ -339,11 +340,11 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
       return less(ops[0]) ? put(s.child(0), s.child(2), open(ops[0]), open(ops[1]))
                           : put(s.child(2), s.child(0), open(ops[1]), open(ops[0]));
     }
-    if (ops.size() == 1 && is_variable(s.child(0)) && !has_symbols(s.e, s.child(1).id)) {
+    if (ops.size() == 1 && is_variable(s.child(0)) && !has_symbols(*s.e, s.child(1).id)) {
       return less(ops[0]) ? put(infinity(true), s.child(1), true, open(ops[0]))
                           : put(s.child(1), infinity(false), open(ops[0]), true);
     }
-    if (ops.size() == 1 && is_variable(s.child(1)) && !has_symbols(s.e, s.child(0).id)) {
+    if (ops.size() == 1 && is_variable(s.child(1)) && !has_symbols(*s.e, s.child(0).id)) {
       return less(ops[0]) ? put(s.child(0), infinity(false), open(ops[0]), true)
                           : put(infinity(true), s.child(0), true, open(ops[0]));
     }
@@ -401,15 +402,15 @@ bool Ladder::sets_on_line_equal(const Side& gold, const Side& pred) {
 }
 
 Side difference_of(const Side& s) {
-  Side out = s;
+  const auto tree = s.copy();
   Node negative;
   negative.kind = Kind::kNegative;
   negative.children = {s.node().children[1]};
   Node sum;
   sum.kind = Kind::kSum;
-  sum.children = {s.node().children[0], out.e.add(negative)};
-  out.id = out.e.add(sum);
-  return out;
+  sum.children = {s.node().children[0], tree->add(negative)};
+  const Id id = tree->add(sum);
+  return {tree, id};
 }
 
 bool Ladder::relation_equal(const Side& gold, const Side& pred) {
@@ -427,7 +428,7 @@ bool Ladder::relation_equal(const Side& gold, const Side& pred) {
       const Side x = difference_of(gold);
       const Side y = difference_of(pred);
       int sign = 0;
-      if (!is_proportional(x.e, x.id, y.e, y.id, sign)) {
+      if (!is_proportional(*x.e, x.id, *y.e, y.id, fuel_, sign)) {
         return false;
       }
       evidence = "the two sides' differences are proportional";
@@ -451,18 +452,18 @@ bool Ladder::relation_equal(const Side& gold, const Side& pred) {
 
 bool Ladder::value_equal(const Side& gold, const Side& pred) {
   std::string why;
-  const Same same = same_value(gold.e, gold.id, pred.e, pred.id, why);
+  const Same same = same_value(*gold.e, gold.id, *pred.e, pred.id, fuel_, why);
   evidence = why;
   if (same == Same::kEqual) {
     return true;
   }
-  if (has_symbols(gold.e, gold.id) || has_symbols(pred.e, pred.id) ||
-      (!has_decimal(gold.e, gold.id) && !has_decimal(pred.e, pred.id))) {
+  if (has_symbols(*gold.e, gold.id) || has_symbols(*pred.e, pred.id) ||
+      (!has_decimal(*gold.e, gold.id) && !has_decimal(*pred.e, pred.id))) {
     return false;
   }
   // Decimal literals: |a - b| <= 10^-D min(1, max(|a|, |b|)), exactly where both are rational.
-  const auto x = exact_value(gold.e, gold.id);
-  const auto y = exact_value(pred.e, pred.id);
+  const auto x = exact_value(*gold.e, gold.id);
+  const auto y = exact_value(*pred.e, pred.id);
   bool close = false;
   if (x && y) {
     const Rational largest = absolute(*x) < absolute(*y) ? absolute(*y) : absolute(*x);
@@ -473,8 +474,8 @@ bool Ladder::value_equal(const Side& gold, const Side& pred) {
                                          Integer(10), static_cast<unsigned>(rules_.decimals)));
     close = !(bound < absolute(*x - *y));
   } else {
-    const std::complex<double> u = numeric_value(gold.e, gold.id, 0);
-    const std::complex<double> v = numeric_value(pred.e, pred.id, 0);
+    const std::complex<double> u = numeric_value(*gold.e, gold.id, 0);
+    const std::complex<double> v = numeric_value(*pred.e, pred.id, 0);
     const double scale = std::min(1.0, std::max(std::abs(u), std::abs(v)));
     close = std::abs(u - v) <= std::pow(10.0, -rules_.decimals) * scale;
   }
@@ -485,7 +486,7 @@ bool Ladder::value_equal(const Side& gold, const Side& pred) {
 }
 
 bool Ladder::equal(Side g, Side p) {
-  if (++depth_ > 64 || ++steps_ > 20000) {
+  if (++depth_ > 64 || ++steps_ > 100000) {
     --depth_;
     evidence = "budget";
     return false;
@@ -612,12 +613,12 @@ bool Ladder::equal(Side g, Side p) {
     // Two-digit second parts read as clock times: 12:00 is not 1:00.
     const auto product = [](const Side& a, std::size_t i, const Side& b,
                             std::size_t j) -> std::optional<Rational> {
-      const auto x = exact_value(a.e, a.child(i).id);
-      const auto y = exact_value(b.e, b.child(j).id);
+      const auto x = exact_value(*a.e, a.child(i).id);
+      const auto y = exact_value(*b.e, b.child(j).id);
       return x && y ? std::optional<Rational>(*x * *y) : std::nullopt;
     };
     for (std::size_t k = 0; k < g.size(); ++k) {
-      const auto x = exact_value(g.e, g.child(k).id);
+      const auto x = exact_value(*g.e, g.child(k).id);
       if (x && x->is_zero()) {
         return same_tree(g, p);
       }
@@ -776,8 +777,8 @@ bool Ladder::equal(Side g, Side p) {
       return rational_from_decimal(print_rational(s.child(0).node().value) + "." +
                                    print_rational(s.child(1).node().value));
     };
-    const auto x = is_several(g) ? as_decimal(g) : exact_value(g.e, g.id);
-    const auto y = is_several(p) ? as_decimal(p) : exact_value(p.e, p.id);
+    const auto x = is_several(g) ? as_decimal(g) : exact_value(*g.e, g.id);
+    const auto y = is_several(p) ? as_decimal(p) : exact_value(*p.e, p.id);
     if (x && y && is_several(g) != is_several(p) && *x == *y) {
       evidence = "a decimal comma";
       return true;
@@ -800,8 +801,8 @@ bool Ladder::equal(Side g, Side p) {
     return true;
   }
   if (rules_.is_percent_lenient) {
-    const auto x = exact_value(g.e, g.id);
-    const auto y = exact_value(p.e, p.id);
+    const auto x = exact_value(*g.e, g.id);
+    const auto y = exact_value(*p.e, p.id);
     const Rational hundred(Integer(100));
     return x && y && (*x * hundred == *y || *y * hundred == *x);
   }
@@ -949,20 +950,20 @@ MathComparison compare_math(std::string_view gold, std::string_view pred, const 
     return result;
   }
   Ladder ladder(rules);
-  Side a{std::move(*gold_tree), 0};
-  Side b{std::move(*pred_tree), 0};
-  a.id = a.e.root;
-  b.id = b.e.root;
+  const Id gold_root = gold_tree->root;
+  const Id pred_root = pred_tree->root;
+  const Side a{std::make_shared<Expression>(std::move(*gold_tree)), gold_root};
+  const Side b{std::make_shared<Expression>(std::move(*pred_tree)), pred_root};
   const bool equal =
       ladder.equal(a, b) ||
       (a.kind() != Kind::kText && fold_words(g) == fold_words(p) && b.kind() == Kind::kText);
   result.outcome = equal ? Outcome::kCorrect : Outcome::kIncorrect;
   result.rung = "structure";
-  if (const auto value = exact_value(a.e, a.id)) {
+  if (const auto value = exact_value(*a.e, a.id)) {
     result.gold_form = print_rational(*value);
     result.rung = "value";
   }
-  if (const auto value = exact_value(b.e, b.id)) {
+  if (const auto value = exact_value(*b.e, b.id)) {
     result.pred_form = print_rational(*value);
   }
   result.evidence = ladder.evidence;

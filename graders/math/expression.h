@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,9 +46,13 @@ struct Node {
   bool is_decimal = false;
 };
 
+// Belongs to one comparison on one thread: exact values are remembered as they are found.
 struct Expression {
   std::vector<Node> nodes;
   std::int32_t root = -1;
+  // exact_value's memory: per node whether it was asked and what it gave; work left for it.
+  mutable std::vector<std::optional<std::optional<Rational>>> exact;
+  mutable std::int64_t exact_fuel = bounds::kMaxExactFuel;
 
   const Node& at(std::int32_t i) const { return nodes[static_cast<std::size_t>(i)]; }
 

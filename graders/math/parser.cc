@@ -284,7 +284,10 @@ Parser::Id Parser::relation() {
 
 Parser::Id Parser::set_expression() {
   Id left = sum();
-  while (left != kBad) {
+  for (std::int64_t members = 0; left != kBad; ++members) {
+    if (members > bounds::kMaxPostfixes) {
+      return bad("too many members of a union");
+    }
     Kind kind;
     if (is_command("cup")) {
       kind = Kind::kUnion;
@@ -328,6 +331,7 @@ Parser::Id Parser::sum() {
   } else {
     left = product();
   }
+  std::int64_t plus_minus = 0;
   while (left != kBad) {
     if (is_op("+") || is_op("-")) {
       const bool minus = is_op("-");
@@ -345,6 +349,9 @@ Parser::Id Parser::sum() {
         terms.push_back(left);
       }
     } else if (is_command("pm") || is_command("mp")) {
+      if (++plus_minus > bounds::kMaxPlusMinus) {
+        return bad("too many plus-minus signs");
+      }
       const std::string sign = is_command("pm") ? "+" : "-";
       ++i_;
       const Id right = product();
@@ -387,7 +394,10 @@ bool Parser::starts_primary() const {
 
 Parser::Id Parser::product() {
   Id left = unary();
-  while (left != kBad) {
+  for (std::int64_t factors = 0; left != kBad; ++factors) {
+    if (factors > bounds::kMaxFactors) {
+      return bad("too many factors in a product");
+    }
     if (is_op("*") || is_command("cdot") || is_command("times") || is_command("ast")) {
       ++i_;
       const Id right = unary();
@@ -487,7 +497,10 @@ std::string Parser::raw_group() {
 Parser::Id Parser::powers() {
   const std::size_t start = i_;
   Id base = primary();
-  while (base != kBad) {
+  for (std::int64_t postfixes = 0; base != kBad; ++postfixes) {
+    if (postfixes > bounds::kMaxPostfixes) {
+      return bad("too many signs after a value");
+    }
     if (is_op("^")) {
       ++i_;
       std::size_t k = is_op("{") ? 1 : 0;
