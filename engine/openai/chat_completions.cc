@@ -65,7 +65,9 @@ Result<std::string> request_body(const GenerateRequest& request, const std::stri
     put("top_p", *c.top_p);
   }
   if (c.top_k) {
-    put("top_k", *c.top_k > 0 ? *c.top_k : std::int64_t{-1});  // -1 is "off" for vLLM and SGLang
+    // "Off" is -1 for vLLM and SGLang; llama.cpp's servers want 0 and refuse -1.
+    const std::int64_t off = omit.contains(std::string(kTopKMinusOne)) ? 0 : -1;
+    put("top_k", *c.top_k > 0 ? *c.top_k : off);
   }
   if (c.min_p) {
     put("min_p", *c.min_p);
@@ -268,6 +270,10 @@ std::string refused_field(std::string_view words, const std::set<std::string>& s
     }
   }
   return "";
+}
+
+bool speaks_of_validation(std::string_view words) {
+  return lower(words.substr(0, 200)).find("validation error") != std::string::npos;
 }
 
 bool speaks_of_length(std::string_view words) {

@@ -16,6 +16,9 @@
 
 namespace r1eval {
 
+// In the set of omitted fields: the server does not take -1 for "top_k is off", 0 is sent.
+inline constexpr std::string_view kTopKMinusOne = "top_k=-1";
+
 // Fields named in `omit` are left out. Errors: kInvalidArgument (extra_body or chat_template_kwargs
 // is no JSON object).
 Result<std::string> request_body(const GenerateRequest& request, const std::string& model,
@@ -54,6 +57,10 @@ std::string error_words(std::string_view body);
 
 // The optional request field that a server's refusal speaks of, or empty.
 std::string refused_field(std::string_view words, const std::set<std::string>& sent);
+
+// Is a server error (5xx) really a refusal of what was asked? Some servers answer failed validation
+// so.
+bool speaks_of_validation(std::string_view words);
 
 // Does a refusal speak of the context's length?
 bool speaks_of_length(std::string_view words);

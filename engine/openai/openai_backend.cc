@@ -434,7 +434,9 @@ class OpenAiBackend : public Backend {
                            base_url_, error_words(flight->reply), model_));
       return;
     }
-    if (status >= 400 && status != 429 && status != 408 && status < 500) {
+    const bool is_refusal =
+        status < 500 || speaks_of_validation(error_words(flight->reply).substr(0, 200));
+    if (status >= 400 && status != 429 && status != 408 && is_refusal) {
       refuse(std::move(flight), status, resting, sink);
       return;
     }
@@ -473,7 +475,14 @@ class OpenAiBackend : public Backend {
   void refuse(std::unique_ptr<Flight> flight, long status, Resting& resting, CompletionSink& sink) {
     const std::string words = error_words(flight->reply);
     const std::string field = refused_field(words, flight->sent_fields);
-    if (!field.empty() && !(field == "max_tokens")) {
+    if (field == "top_k" && !omit_.contains(std::string(kTopKMinusOne))) {
+      omit_.insert(std::string(kTopKMinusOne));
+      event({{"event", "field_changed"}, {"field", field}, {"value", 0}, {"words", redact(words)}});
+      flight->due_at = steady_clock().now();
+      resting.push_back(std::move(flight));
+      return;
+    }
+    if (!field.empty()) {
       if (omit_.insert(field).second) {
         log_warning(
             fmt::format("the server refuses the field '{}' ({}): it is left out from here on",

@@ -32,10 +32,11 @@ std::string_view trim(std::string_view s) {
 
 // One side's tree with the operations that the ladder does on it.
 struct Side {
-  Expression e;
+  std::shared_ptr<const Expression> e;
   Id id = -1;
-
-  const Node& node() const { return e.at(id); }
+  const Node& node() const { return e->at(id); }
+  // A copy of the tree that can be added to.
+  std::shared_ptr<Expression> copy() const { return std::make_shared<Expression>(*e); }
 
   Side at(Id other) const { return {e, other}; }
 

@@ -28,6 +28,21 @@ TEST(RequestBodyTest, SendsNeutralValuesAndLeavesOutWhatIsOmitted) {
   EXPECT_EQ(body["stream"], true);
 }
 
+TEST(RequestBodyTest, SendsZeroForTopKToServersThatRefuseMinusOne) {
+  const std::set<std::string> omit = {std::string(kTopKMinusOne)};
+  const Json body = parse_json(request_body(small_request(), "m", false, omit).value()).value();
+  EXPECT_EQ(body["top_k"], 0);
+}
+
+TEST(RefusedFieldTest, AValidationErrorIsARefusalWhateverItsStatus) {
+  const std::string words =
+      "1 validation error: {'type': 'greater_than_equal', 'loc': ('body', 'top_k'), 'msg': 'Input "
+      "should be greater than or equal to 0'}";
+  EXPECT_TRUE(speaks_of_validation(words));
+  EXPECT_EQ(refused_field(words, optional_fields()), "top_k");
+  EXPECT_FALSE(speaks_of_validation("CUDA out of memory"));
+}
+
 TEST(RequestBodyTest, MergesExtraFieldsAndRefusesBadJson) {
   GenerateRequest request = small_request();
   request.config.extra_body = R"({"top_k": 7, "x": [1]})";
