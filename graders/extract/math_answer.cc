@@ -275,6 +275,30 @@ bool number_in(std::string_view text, std::size_t from, std::size_t to, bool las
   return found;
 }
 
+// Is a number no part of an expression that could not be read? Its last operand is not its value.
+bool stands_alone(std::string_view text, const Span& span) {
+  static constexpr std::string_view kOperators = "+*/^_{}|\\";
+  std::size_t i = span.from;
+  while (i > 0 && is_space(text[i - 1])) {
+    --i;
+  }
+  if (i > 0 && kOperators.find(text[i - 1]) != npos && !ends_with_at(text, i, "**")) {
+    return false;
+  }
+  std::size_t word = i;
+  while (word > 0 && std::isalpha(static_cast<unsigned char>(text[word - 1])) != 0) {
+    --word;
+  }
+  if (word > 0 && text[word - 1] == '\\') {
+    return false;
+  }
+  std::size_t j = span.to;
+  while (j < text.size() && is_space(text[j])) {
+    ++j;
+  }
+  return j >= text.size() || kOperators.find(text[j]) == npos || text.substr(j, 2) == "**";
+}
+
 constexpr std::array<std::string_view, 40> kAnchors = {"final answer is",
                                                        "final answer",
                                                        "answer is",
@@ -442,7 +466,7 @@ FoundAnswer find_math_answer(std::string_view text,
     const auto from = static_cast<std::size_t>(line.data() - text.data());
     return take(from, from + line.size(), "line");
   }
-  if (!any && number_in(text, 0, text.size(), true, span)) {
+  if (!any && number_in(text, 0, text.size(), true, span) && stands_alone(text, span)) {
     return take(span.from, span.to, "number");
   }
   return answer;
