@@ -1042,8 +1042,8 @@ std::complex<double> numeric_value(const Expression& e, Id id, int point) {
 
 namespace {
 
-// Do the two sides differ at a point where both have a value?
-bool is_refuted(const Expression& a, Id ia, const Expression& b, Id ib) {
+// Do the two sides differ at a point where both have a value? Counts those points.
+bool is_refuted(const Expression& a, Id ia, const Expression& b, Id ib, int& points) {
   const bool constant = !has_symbols(a, ia) && !has_symbols(b, ib);
   for (int point = 0; point < (constant ? 1 : 8); ++point) {
     const std::complex<double> x = numeric_value(a, ia, point);
@@ -1051,6 +1051,7 @@ bool is_refuted(const Expression& a, Id ia, const Expression& b, Id ib) {
     if (!std::isfinite(std::abs(x)) || !std::isfinite(std::abs(y))) {
       continue;
     }
+    ++points;
     const double scale = std::max({1e-6, std::abs(x), std::abs(y)});
     if (std::abs(x - y) > 1e-7 * std::max(1.0, scale) && scale < 1e12) {
       return true;
@@ -1070,7 +1071,8 @@ Same same_value(const Expression& a, Id ia, const Expression& b, Id ib, std::int
     return *x == *y ? Same::kEqual : Same::kDifferent;
   }
   fuel -= 200;
-  if (is_refuted(a, ia, b, ib)) {
+  int points = 0;
+  if (is_refuted(a, ia, b, ib, points)) {
     evidence = "the values differ at a sample point";
     return Same::kDifferent;
   }
@@ -1097,7 +1099,8 @@ Same same_value(const Expression& a, Id ia, const Expression& b, Id ib, std::int
       }
       has_value = true;
       any_value = true;
-      equal = *u == *v;
+      // A root's sign is only known from the values at a point.
+      equal = *u == *v && (field.roots_used() == 0 || points > 0);
       if (equal || (U64{1} << std::min(field.roots_used(), 20)) <= signs + 1) {
         break;
       }

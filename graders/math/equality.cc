@@ -34,7 +34,9 @@ std::string_view trim(std::string_view s) {
 struct Side {
   std::shared_ptr<const Expression> e;
   Id id = -1;
+
   const Node& node() const { return e->at(id); }
+
   // A copy of the tree that can be added to.
   std::shared_ptr<Expression> copy() const { return std::make_shared<Expression>(*e); }
 
