@@ -90,8 +90,9 @@ TEST(MathGraderTest, HostileTextEndsInAVerdict) {
     }
     return text;
   };
-  const std::size_t full = static_cast<std::size_t>(bounds::kMaxScannedBytes);
+  const std::size_t full = 1 << 20;
   const std::vector<std::string> texts = {
+      repeat("{", static_cast<std::size_t>(bounds::kMaxScannedBytes) + 5),
       repeat("{", full),
       repeat("\\boxed{", full),
       "\\boxed{" + repeat("{", full) + "1" + repeat("}", full) + "}",
