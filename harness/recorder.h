@@ -1,0 +1,129 @@
+// Between the plan and a backend: the samples still to be generated go in, what comes back is
+// recorded and graded.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/bounded_queue.h"
+#include "base/cancel.h"
+#include "engine/backend.h"
+#include "harness/grading.h"
+#include "harness/plan.h"
+#include "harness/progress.h"
+#include "results/run_store.h"
+
+namespace r1eval {
+
+// Hands the samples that are still missing to the backend, one at a time, so that none is rendered
+// long before it is sent.
+class MissingSamples : public RequestSource {
+ public:
+  MissingSamples(const Plan& plan, const RunOptions& options, std::vector<std::int64_t> missing,
+                 std::string prefix, Progress& progress, const CancelToken& cancel)
+      : plan_(plan),
+        options_(options),
+        missing_(std::move(missing)),
+        prefix_(std::move(prefix)),
+        progress_(progress),
+        cancel_(cancel) {}
+
+  std::optional<GenerateRequest> next() override {
+    if (cancel_.is_draining() || at_ == missing_.size()) {
+      return std::nullopt;
+    }
+    progress_.request_sent();
+    return make_request(plan_, options_, missing_[at_++], prefix_);
+  }
+
+  std::int64_t n_sent() const { return static_cast<std::int64_t>(at_); }
+
+ private:
+  const Plan& plan_;
+  const RunOptions& options_;
+  const std::vector<std::int64_t> missing_;
+  const std::string prefix_;
+  Progress& progress_;
+  const CancelToken& cancel_;
+  std::size_t at_ = 0;  // only next() touches it, which is called by one thread at a time
+};
+
+// Takes completions from the backend's threads, and on one thread of its own records and grades
+// them: recording first, so that a crash in between costs a grade, never a sample.
+class Recorder : public CompletionSink {
+ public:
+  Recorder(const Plan& plan, RunStore& store, const ThinkTags& tags, Progress& progress,
+           CancelToken& cancel, bool grade)
+      : plan_(plan),
+        store_(store),
+        tags_(tags),
+        progress_(progress),
+        cancel_(cancel),
+        grade_(grade),
+        verdicts_(plan.samples.size()),
+        queue_(kCapacity),
+        thread_([this] { work(); }) {}
+
+  ~Recorder() override { finish(); }
+
+  void done(std::int64_t index, Completion completion) override {
+    queue_.push({index, std::move(completion)});
+  }
+
+  // Waits until everything handed over is on disk. After it the results below may be read.
+  void finish() {
+    queue_.close();
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+  }
+
+  std::vector<std::optional<Verdict>> take_verdicts() { return std::move(verdicts_); }
+
+  const Status& status() const { return status_; }
+
+  std::int64_t n_failed() const { return n_failed_; }
+
+  // The first few errors of failed requests, each with its sample's name.
+  const std::vector<std::string>& failures() const { return failures_; }
+
+  std::int64_t n_configuration_errors() const { return n_configuration_errors_; }
+
+ private:
+  struct Done {
+    std::int64_t index;
+    Completion completion;
+  };
+
+  static constexpr std::size_t kCapacity = 1024;
+
+  void work() {
+    while (std::optional<Done> done = queue_.pop()) {
+      take(done->index, std::move(done->completion));
+    }
+  }
+
+  void take(std::int64_t index, Completion completion);
+  void take_failure(const PlannedSample& sample, const Completion& completion);
+
+  const Plan& plan_;
+  RunStore& store_;
+  const ThinkTags tags_;
+  Progress& progress_;
+  CancelToken& cancel_;
+  const bool grade_;
+  // Written by thread_ alone, read after finish().
+  std::vector<std::optional<Verdict>> verdicts_;
+  Status status_;
+  std::int64_t n_failed_ = 0;
+  std::int64_t n_configuration_errors_ = 0;
+  std::vector<std::string> failures_;
+  BoundedQueue<Done> queue_;
+  std::thread thread_;
+};
+
+}  // namespace r1eval

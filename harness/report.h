@@ -1,0 +1,34 @@
+// From graded records to the files and lines that a user reads.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/backend.h"
+#include "harness/grading.h"
+#include "harness/plan.h"
+#include "harness/run_options.h"
+#include "results/run_store.h"
+
+namespace r1eval {
+
+struct Report {
+  std::string directory;
+  std::vector<TaskScores> scores;
+  std::vector<std::string> notes;       // from the records
+  std::vector<std::string> call_notes;  // from this call
+  std::int64_t requests_sent = 0;
+  bool json = false;
+};
+
+// Says where thinking was not closed anywhere, or unknown tags are left over in answers.
+void add_thinking_notes(const std::vector<TaskScores>& scores, const ThinkTags& tags,
+                        std::vector<std::string>& notes);
+
+// Writes grades, results and leaderboard, and prints the table or the line of JSON.
+Status write_reports(const Plan& plan, RunStore& store, GradedRun& graded, const Report& report,
+                     const RunOptions& options, const Capabilities& capabilities);
+
+}  // namespace r1eval
