@@ -20,6 +20,7 @@ inline constexpr std::int64_t kMaxSetMembers = 256;
 inline constexpr std::int64_t kMaxMatrixCells = 256;
 inline constexpr std::int64_t kMaxPlusMinus = 4;        // 2^4 readings
 inline constexpr std::int64_t kMaxExactFuel = 8 << 20;  // word operations of exact arithmetic
+inline constexpr std::int64_t kMaxRepeatedTerms = 10000;  // of a sum or product with bounds
 inline constexpr std::int64_t kMaxFactors = 512;        // in one product
 inline constexpr std::int64_t kMaxPostfixes = 64;       // signs after one value, members of a union
 inline constexpr std::int64_t kMaxFuel = 400000;        // steps for one pair

@@ -1,5 +1,6 @@
 #include "graders/math/canon.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <numbers>
@@ -688,13 +689,50 @@ std::optional<U64> Field::function(const Expression& e, const Node& n) {
     }
     return branch_root(mul(*v, *v, p_), 2);
   }
-  std::string key = name;
+  if ((name == "max" || name == "min") && !n.children.empty()) {
+    std::size_t best = 0;
+    bool known = true;
+    for (std::size_t k = 0; k < n.children.size() && known; ++k) {
+      known = !has_symbols(e, n.children[k]);
+      const double v = known ? numeric_value(e, n.children[k], 0).real() : 0;
+      const double b = known ? numeric_value(e, n.children[best], 0).real() : 0;
+      known = known && std::isfinite(v);
+      best = (name == "max" ? v > b : v < b) ? k : best;
+    }
+    if (known) {
+      return value(e, n.children[best]);
+    }
+  }
+  if (name == "mod" && !has_symbols(e, n.children[0]) && !has_symbols(e, n.children[1])) {
+    const std::complex<double> q =
+        numeric_value(e, n.children[0], 0) / numeric_value(e, n.children[1], 0);
+    if (q.imag() == 0 && std::abs(q.real()) < 1e9 &&
+        std::abs(q.real() - std::round(q.real())) > 1e-6) {
+      const auto a = value(e, n.children[0]);
+      const auto b = a ? value(e, n.children[1]) : a;
+      const U64 whole = of(Integer(std::llround(std::floor(q.real()))));
+      return b ? std::optional<U64>(add(*a, neg(mul(whole, *b, p_), p_), p_)) : b;
+    }
+    return no(Why::kFail);
+  }
+  std::vector<U64> arguments;
   for (const Id kid : n.children) {
     const auto v = value(e, kid);
     if (!v) {
       return v;
     }
-    key += " " + std::to_string(*v);
+    arguments.push_back(*v);
+  }
+  if ((name == "floor" || name == "ceil") &&
+      (arguments[0] < 1U << 20 || p_ - arguments[0] < 1U << 20)) {
+    return arguments[0];  // an integer once simplified
+  }
+  if (name == "max" || name == "min") {
+    std::sort(arguments.begin(), arguments.end());
+  }
+  std::string key = name;
+  for (const U64 v : arguments) {
+    key += " " + std::to_string(v);
   }
   return atom(key);
 }
@@ -760,7 +798,8 @@ std::optional<U64> Field::value(const Expression& e, Id id) {
     case Kind::kUnit:
       return kid(0);
     case Kind::kFunction:
-      if (n.text == "factorial" || n.text == "binomial" || n.text == "floor" || n.text == "ceil") {
+      if (n.text == "factorial" || n.text == "binomial" || n.text == "floor" || n.text == "ceil" ||
+          n.text == "mod" || n.text == "sum" || n.text == "prod") {
         if (const auto exact = exact_value(e, id)) {
           return of(*exact);
         }
@@ -788,6 +827,72 @@ bool pay(const Expression& e, const Rational& a, const Rational& b) {
   const std::int64_t below = bit_length(a.den) + bit_length(b.den);
   e.exact_fuel -= std::min(top, below) * (std::max(top, below) / 64 + 1) / 8;
   return pay(e, std::max(top, below));
+}
+
+// What floor and ceiling round: an exact value, or a constant that is clearly between integers.
+std::optional<Rational> floor_argument(const Expression& e, Id id,
+                                       const std::optional<Rational>& exact) {
+  if (exact || has_symbols(e, id)) {
+    return exact;
+  }
+  const std::complex<double> v = numeric_value(e, id, 0);
+  if (v.imag() != 0 || !(std::abs(v.real()) < 1e9) ||
+      std::abs(v.real() - std::round(v.real())) < 1e-5) {
+    return std::nullopt;
+  }
+  return Rational(2 * Integer(std::llround(std::floor(v.real()))) + 1, Integer(2));
+}
+
+Id copy_subtree(const Expression& from, Id id, Expression& to) {
+  Node node = from.at(id);
+  for (Id& kid : node.children) {
+    kid = copy_subtree(from, kid, to);
+  }
+  return to.add(std::move(node));
+}
+
+// A sum or product with closed integer bounds, term by term.
+std::optional<Rational> repeated_exact(const Expression& e, const Node& n) {
+  const auto from = exact_value(e, n.children[1]);
+  const auto to = exact_value(e, n.children[2]);
+  if (!from || !to || !from->is_integer() || !to->is_integer() || n.columns < 0) {
+    return std::nullopt;
+  }
+  const std::int64_t a = from->small_int().value_or(1);
+  const std::int64_t b = to->small_int().value_or(std::int64_t{1} << 61);
+  if (b - a >= bounds::kMaxRepeatedTerms) {
+    return std::nullopt;
+  }
+  Expression body;
+  body.root = copy_subtree(e, n.children[0], body);
+  const std::string bound = "@" + std::to_string(n.columns);
+  std::vector<std::size_t> slots;
+  for (std::size_t k = 0; k < body.nodes.size(); ++k) {
+    if (body.nodes[k].kind == Kind::kSymbol && body.nodes[k].text == bound) {
+      body.nodes[k].kind = Kind::kNumber;
+      slots.push_back(k);
+    }
+  }
+  Rational total(Integer(n.text == "sum" ? 0 : 1));
+  body.exact_fuel = e.exact_fuel;
+  for (std::int64_t k = a; k <= b; ++k) {
+    for (const std::size_t slot : slots) {
+      body.nodes[slot].value = Rational(Integer(k));
+    }
+    body.exact.assign(body.nodes.size(), std::nullopt);
+    body.exact_fuel -= static_cast<std::int64_t>(body.nodes.size());
+    const auto term = exact_value(body, body.root);
+    if (!term || !pay(body, total, *term)) {
+      e.exact_fuel = body.exact_fuel;
+      return std::nullopt;
+    }
+    total = n.text == "sum" ? total + *term : total * *term;
+    if (!total.is_small()) {
+      return std::nullopt;
+    }
+  }
+  e.exact_fuel = body.exact_fuel;
+  return total;
 }
 
 std::optional<Rational> compute_exact(const Expression& e, Id id) {
@@ -878,13 +983,36 @@ std::optional<Rational> compute_exact(const Expression& e, Id id) {
           return Rational(c);
         }
       } else if (n.text == "floor" || n.text == "ceil") {
-        if (const auto v = kid(0)) {
+        if (const auto v = floor_argument(e, n.children[0], kid(0))) {
           Integer q = v->num / v->den;
           if (v->den != 1 && v->num < 0) {
             q -= 1;
           }
           return Rational(n.text == "ceil" && v->den != 1 ? q + 1 : q);
         }
+      } else if (n.text == "mod") {
+        const auto a = kid(0);
+        const auto b = a ? kid(1) : a;
+        if (b && !b->is_zero() && pay(e, *a, *b)) {
+          const Rational q = *a * Rational(b->den, b->num);
+          Integer whole = q.num / q.den;
+          if (q.den != 1 && q.num < 0) {
+            whole -= 1;
+          }
+          result = *a - *b * Rational(whole);
+        }
+      } else if (n.text == "max" || n.text == "min") {
+        for (std::size_t k = 0; k < n.children.size(); ++k) {
+          const auto v = kid(k);
+          if (!v) {
+            return std::nullopt;
+          }
+          if (!result || (n.text == "max" ? *result < *v : *v < *result)) {
+            result = v;
+          }
+        }
+      } else if ((n.text == "sum" || n.text == "prod") && n.children.size() == 3) {
+        return repeated_exact(e, n);
       } else if (n.text == "abs") {
         const auto v = kid(0);
         return v ? std::optional<Rational>(absolute(*v)) : v;
@@ -994,6 +1122,25 @@ std::complex<double> numeric_value(const Expression& e, Id id, int point) {
     }
     case Kind::kFunction: {
       const std::string& f = n.text;
+      if (f == "sum" || f == "prod" || f == "integral" || f == "antiderivative" ||
+          f.starts_with("limit")) {
+        const auto exact = exact_value(e, id);
+        return exact ? C(to_double(*exact)) : nan;
+      }
+      if (f == "max" || f == "min") {
+        C best = kid(0);
+        for (std::size_t k = 1; k < n.children.size(); ++k) {
+          const C v = kid(k);
+          best = (f == "max" ? v.real() > best.real() : v.real() < best.real()) ? v : best;
+          best = std::isfinite(v.real()) ? best : nan;
+        }
+        return best;
+      }
+      if (f == "mod") {
+        const double a = kid(0).real();
+        const double b = kid(1).real();
+        return a - b * std::floor(a / b);
+      }
       C a = kid(0);
       if (a.imag() == 0) {
         a = C(a.real(), 0.0);  // never the branch below a cut
@@ -1029,7 +1176,16 @@ std::complex<double> numeric_value(const Expression& e, Id id, int point) {
         return std::log(a) / (n.children.size() == 2 ? std::log(kid(1)) : C(std::log(10.0)));
       if (f == "exp") return std::exp(a);
       if (f == "abs") return std::abs(a);
-      if (f == "arctan" && a.imag() == 0) return std::atan(a.real());
+      const double x = a.real();
+      const bool real = a.imag() == 0;
+      if (f == "arctan" && real) return std::atan(x);
+      if (f == "arccot" && real) return std::numbers::pi / 2 - std::atan(x);
+      if (f == "arcsin" && real && std::abs(x) <= 1) return std::asin(x);
+      if (f == "arccos" && real && std::abs(x) <= 1) return std::acos(x);
+      if (f == "sinh" && real) return std::sinh(x);
+      if (f == "cosh" && real) return std::cosh(x);
+      if (f == "tanh" && real) return std::tanh(x);
+      if (f == "coth" && real) return 1 / std::tanh(x);
       if (f == "floor" && a.imag() == 0) return std::floor(a.real());
       if (f == "ceil" && a.imag() == 0) return std::ceil(a.real());
       if (f == "factorial" && a.imag() == 0 && a.real() >= 0) return std::tgamma(a.real() + 1);

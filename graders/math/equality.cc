@@ -122,6 +122,7 @@ class Ladder {
   };
 
   bool pieces_of(const Side& s, std::vector<Piece>& out);
+  Side evaluate_set(const Side& s);
   static double end_value(const Side& s);
 
   const MathRules& rules_;
@@ -240,6 +241,9 @@ bool Ladder::members_equal(const std::vector<Side>& gold, const std::vector<Side
 }
 
 double Ladder::end_value(const Side& s) {
+  if (s.kind() == Kind::kPercent) {
+    return end_value(s.child(0)) / 100;
+  }
   if (s.kind() == Kind::kConstant && s.node().text == "infty") {
     return HUGE_VAL;
   }
@@ -286,6 +290,29 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
     for (std::size_t k = 0; k < s.size(); ++k) {
       if (!pieces_of(s.child(k), out)) {
         return false;
+      }
+    }
+    return true;
+  }
+  if (s.kind() == Kind::kIntersection) {
+    std::vector<Piece> left;
+    std::vector<Piece> right;
+    if (!pieces_of(s.child(0), left) || !pieces_of(s.child(1), right)) {
+      return false;
+    }
+    for (const Piece& a : left) {
+      for (const Piece& b : right) {
+        const bool a_starts = a.lo_value > b.lo_value || (a.lo_value == b.lo_value && a.lo_open);
+        const bool a_ends = a.hi_value < b.hi_value || (a.hi_value == b.hi_value && a.hi_open);
+        const Piece& lo = a_starts ? a : b;
+        const Piece& hi = a_ends ? a : b;
+        const bool is_point = lo.lo_value == hi.hi_value && !lo.lo_open && !hi.hi_open;
+        if (lo.lo_value < hi.hi_value || is_point) {
+          out.push_back({lo.lo, hi.hi, lo.lo_open, hi.hi_open, lo.lo_value, hi.hi_value});
+        }
+        if (out.size() > 64) {
+          return false;
+        }
       }
     }
     return true;
@@ -355,6 +382,54 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
   return false;
 }
 
+// Intersections and differences of finite sets, and of an interval with a finite set, carried out.
+Side Ladder::evaluate_set(const Side& s) {
+  if ((s.kind() != Kind::kIntersection && s.kind() != Kind::kUnion &&
+       s.kind() != Kind::kDifference) ||
+      depth_ > 32) {
+    return s;
+  }
+  const Side left = evaluate_set(s.child(0));
+  const Side right = evaluate_set(s.child(1));
+  const bool finite_left = left.kind() == Kind::kSet;
+  const bool finite_right = right.kind() == Kind::kSet;
+  if (!finite_left && !(finite_right && s.kind() == Kind::kIntersection)) {
+    return s;
+  }
+  const Side& members = finite_left ? left : right;
+  const Side& other = finite_left ? right : left;
+  const auto tree = std::make_shared<Expression>(*members.e);
+  Node result;
+  result.kind = Kind::kSet;
+  std::vector<Piece> pieces;
+  if (other.kind() != Kind::kSet && !pieces_of(other, pieces)) {
+    return s;
+  }
+  if (s.kind() == Kind::kUnion) {
+    return s;
+  }
+  for (std::size_t k = 0; k < members.size(); ++k) {
+    const Side one = members.child(k);
+    bool inside = false;
+    if (other.kind() == Kind::kSet) {
+      for (std::size_t j = 0; j < other.size() && !inside; ++j) {
+        inside = equal(one, other.child(j));
+      }
+    } else {
+      const double v = end_value(one);
+      for (const Piece& piece : pieces) {
+        inside = inside || (piece.lo_value < v && v < piece.hi_value) ||
+                 (v == piece.lo_value && !piece.lo_open) || (v == piece.hi_value && !piece.hi_open);
+      }
+    }
+    if (inside == (s.kind() == Kind::kIntersection)) {
+      result.children.push_back(one.id);
+    }
+  }
+  const Id id = tree->add(std::move(result));
+  return {tree, id};
+}
+
 bool Ladder::sets_on_line_equal(const Side& gold, const Side& pred) {
   std::vector<Piece> a;
   std::vector<Piece> b;
@@ -422,6 +497,21 @@ bool Ladder::relation_equal(const Side& gold, const Side& pred) {
   }
   const std::string& a = gold.node().text;
   const std::string& b = pred.node().text;
+  if (a == "m" || b == "m") {
+    // Congruences: the same modulus, the same left side, right sides in the same class.
+    if (a != b || !equal(gold.child(2), pred.child(2)) || !equal(gold.child(0), pred.child(0))) {
+      return false;
+    }
+    const auto x = exact_value(*gold.e, gold.child(1).id);
+    const auto y = exact_value(*pred.e, pred.child(1).id);
+    const auto m = exact_value(*gold.e, gold.child(2).id);
+    evidence = "congruences";
+    if (!x || !y || !m || !m->is_integer() || m->is_zero()) {
+      return equal(gold.child(1), pred.child(1));
+    }
+    const Rational apart = *x - *y;
+    return apart.is_integer() && apart.num % m->num == 0;
+  }
   if (a.size() == 1 && b.size() == 1) {
     const bool equations = (a == "=" && b == "=") || (a == "n" && b == "n");
     const auto is_order = [](const std::string& op) {
@@ -691,6 +781,17 @@ bool Ladder::equal(Side g, Side p) {
     return true;
   }
 
+  if (g.kind() == Kind::kIntersection || g.kind() == Kind::kDifference ||
+      p.kind() == Kind::kIntersection || p.kind() == Kind::kDifference) {
+    const Side a = evaluate_set(g);
+    const Side b = evaluate_set(p);
+    if (a.kind() != g.kind() || b.kind() != p.kind()) {
+      return equal(a, b);
+    }
+    if (same_tree(g, p)) {
+      return true;
+    }
+  }
   const auto is_interval_like = [](const Side& s) {
     return s.kind() == Kind::kUnion || s.kind() == Kind::kDifference ||
            s.kind() == Kind::kIntersection ||

@@ -24,7 +24,7 @@ struct Mapping {
   std::string_view replacement;  // lexed in its place
 };
 
-constexpr std::array<Mapping, 76> kUnicode = {{
+constexpr std::array<Mapping, 83> kUnicode = {{
     {"−", "-"},
     {"–", "-"},
     {"—", "-"},
@@ -42,6 +42,13 @@ constexpr std::array<Mapping, 76> kUnicode = {{
     {"∩", "\\cap "},
     {"∈", "\\in "},
     {"∅", "\\emptyset "},
+    {"∖", "\\setminus "},
+    {"→", "\\to "},
+    {"≡", "\\equiv "},
+    {"∫", "\\int "},
+    {"∑", "\\sum "},
+    {"∏", "\\prod "},
+    {"∂", "\\partial "},
     {"°", "\\degree "},
     {"²", "^2"},
     {"³", "^3"},
@@ -103,17 +110,19 @@ constexpr std::array<Mapping, 76> kUnicode = {{
     {"▲", "-"},
 }};
 
-constexpr std::array<std::string_view, 34> kDropped = {
-    "left",         "right",      "big",        "Big",      "bigl",      "bigr",
-    "Bigl",         "Bigr",       "bigg",       "biggl",    "biggr",     "Bigg",
-    "displaystyle", "textstyle",  "limits",     "nolimits", "quad",      "qquad",
-    "phantom",      "hspace",     "rm",         "bf",       "it",        "scriptstyle",
-    "mathord",      "middle",     "hfill",      "nonumber", "thinspace", "enspace",
-    "medspace",     "boldsymbol", "ensuremath", "cr"};
+constexpr std::array<std::string_view, 38> kDropped = {
+    "mleft",      "mright",   "bigm",      "Bigm",        "left",         "right",
+    "big",        "Big",      "bigl",      "bigr",        "Bigl",         "Bigr",
+    "bigg",       "biggl",    "biggr",     "Bigg",        "displaystyle", "textstyle",
+    "limits",     "nolimits", "quad",      "qquad",       "phantom",      "hspace",
+    "rm",         "bf",       "it",        "scriptstyle", "mathord",      "middle",
+    "hfill",      "nonumber", "thinspace", "enspace",     "medspace",     "boldsymbol",
+    "ensuremath", "cr"};
 
 // Commands whose argument stands for itself.
-constexpr std::array<std::string_view, 8> kTransparent = {
-    "mathrm", "mathbf", "operatorname", "mathit", "boxed", "fbox", "mathsf", "bm"};
+constexpr std::array<std::string_view, 10> kTransparent = {
+    "mathrm", "mathbf", "operatorname", "mathit", "boxed",
+    "fbox",   "mathsf", "bm",           "mathop", "variable"};
 constexpr std::array<std::string_view, 9> kTextCommands = {
     "text", "textbf", "mbox", "textnormal", "textit", "textrm", "hbox", "texttt", "textsf"};
 
@@ -132,6 +141,34 @@ constexpr std::array<std::string_view, 62> kWords = {
     "mph",   "rpm", "per", "sq",   "the",  "if",   "not", "dog",  "cat",  "red",  "mod",
     "kmh",   "gal", "usd", "eur",  "Yes",  "No",   "Odd", "Even", "None", "True", "False",
     "North", "Hz",  "dm",  "inch", "foot", "feet", "all"};
+
+// Delimiters by name, and the token each one is. They are also found glued to what follows
+// ("\\lvertx"), as converters of documents leave them.
+struct Delimiter {
+  std::string_view name;
+  TokenKind kind;
+  std::string_view token;
+};
+
+constexpr std::array<Delimiter, 19> kDelimiters = {{{"lbrace", TokenKind::kOperator, "\\{"},
+                                                    {"rbrace", TokenKind::kOperator, "\\}"},
+                                                    {"lbrack", TokenKind::kOperator, "["},
+                                                    {"rbrack", TokenKind::kOperator, "]"},
+                                                    {"lgroup", TokenKind::kOperator, "("},
+                                                    {"rgroup", TokenKind::kOperator, ")"},
+                                                    {"lparen", TokenKind::kOperator, "("},
+                                                    {"rparen", TokenKind::kOperator, ")"},
+                                                    {"ulcorner", TokenKind::kCommand, "lceil"},
+                                                    {"urcorner", TokenKind::kCommand, "rceil"},
+                                                    {"llcorner", TokenKind::kCommand, "lfloor"},
+                                                    {"lrcorner", TokenKind::kCommand, "rfloor"},
+                                                    {"lvert", TokenKind::kCommand, "lvert"},
+                                                    {"vert", TokenKind::kCommand, "vert"},
+                                                    {"rvert", TokenKind::kCommand, "rvert"},
+                                                    {"lfloor", TokenKind::kCommand, "lfloor"},
+                                                    {"rfloor", TokenKind::kCommand, "rfloor"},
+                                                    {"lceil", TokenKind::kCommand, "lceil"},
+                                                    {"rceil", TokenKind::kCommand, "rceil"}}};
 
 template <typename List>
 bool contains(const List& list, std::string_view word) {
@@ -378,6 +415,24 @@ Status Lexer::command() {
       }
       i_ = saved;
     }
+    return ok_status();
+  }
+  for (const Delimiter& delimiter : kDelimiters) {
+    if (name.starts_with(delimiter.name)) {
+      i_ = from + delimiter.name.size();
+      bracket_depth_ += delimiter.token == "[" || delimiter.token == "("   ? 1
+                        : delimiter.token == "]" || delimiter.token == ")" ? -1
+                                                                           : 0;
+      put(delimiter.kind, std::string(delimiter.token));
+      return ok_status();
+    }
+  }
+  if (name == "exponentialE" || name == "imaginaryI" || name == "imaginaryJ") {
+    put(TokenKind::kLetter, name == "exponentialE" ? "e" : "i");
+    return ok_status();
+  }
+  if (name == "differentialD") {
+    put(TokenKind::kLetter, "d");
     return ok_status();
   }
   put(TokenKind::kCommand, std::string(name));

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <map>
 
 #include "graders/bounds.h"
+#include "graders/math/canon.h"
 #include "graders/math/lexer.h"
 
 namespace r1eval {
@@ -32,6 +34,8 @@ bool all_digits(std::string_view text) {
   return !text.empty() &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
+
+struct Factors;
 
 class Parser {
  public:
@@ -109,6 +113,17 @@ class Parser {
   Id argument();
   Id function(std::string name);
   Id separated_words();
+  Id integral();
+  Id repeated(const std::string& name);
+  Id limit();
+  Id reduce_gcd(bool is_lcm, const std::vector<Id>& arguments);
+  bool split_factors(Id id, int exponent, Factors& out, int depth);
+  std::string serial(Id id) const;
+  Id multiply(Id a, Id b);
+  Id add_terms(Id a, Id b);
+  Id scalar(Id id) const;
+  void rename_symbol(Id from, const std::string& name, const std::string& to);
+  bool is_modulo() const;
   std::string relation_operator();
   bool starts_primary() const;
   bool at_separator();
@@ -121,8 +136,417 @@ class Parser {
   std::string why_;
   std::int64_t depth_ = 0;
   int bars_ = 0;
+  int bound_ = 0;  // bound variables so far: each gets a name of its own, so that renaming agrees
   bool in_function_ = false;
 };
+
+// A product as a rational coefficient and powers of everything else, by its serial text.
+struct Factors {
+  struct Power {
+    std::int32_t base;
+    int exponent;
+  };
+
+  Rational coefficient{Integer(1)};
+  std::map<std::string, Power> powers;
+};
+
+std::string Parser::serial(Id id) const {
+  const Node& n = e_.at(id);
+  std::string out = std::to_string(static_cast<int>(n.kind)) + n.text;
+  if (n.kind == Kind::kNumber) {
+    out += print_rational(n.value);
+  }
+  out += '(';
+  for (const Id kid : n.children) {
+    out += serial(kid) + ",";
+    if (out.size() > 4096) {
+      break;
+    }
+  }
+  return out + ")";
+}
+
+bool Parser::split_factors(Id id, int exponent, Factors& out, int depth) {
+  if (depth > 64) {
+    return false;
+  }
+  if (const auto exact = exact_value(e_, id)) {
+    if (exact->is_zero() && exponent < 0) {
+      return false;
+    }
+    const auto raised = power(*exact, exponent);
+    if (!raised) {
+      return false;
+    }
+    out.coefficient = out.coefficient * *raised;
+    return out.coefficient.is_small();
+  }
+  const Node n = e_.at(id);
+  if (n.kind == Kind::kNegative) {
+    out.coefficient = -out.coefficient;
+    return split_factors(n.children[0], exponent, out, depth + 1);
+  }
+  if (n.kind == Kind::kProduct) {
+    return split_factors(n.children[0], exponent, out, depth + 1) &&
+           split_factors(n.children[1], exponent, out, depth + 1);
+  }
+  if (n.kind == Kind::kQuotient) {
+    return split_factors(n.children[0], exponent, out, depth + 1) &&
+           split_factors(n.children[1], -exponent, out, depth + 1);
+  }
+  if (n.kind == Kind::kPower) {
+    const auto e = exact_value(e_, n.children[1]);
+    const auto small = e ? e->small_int() : std::nullopt;
+    if (small && std::abs(*small) < 1000) {
+      return split_factors(n.children[0], exponent * static_cast<int>(*small), out, depth + 1);
+    }
+  }
+  auto [it, is_new] = out.powers.emplace(serial(id), Factors::Power{id, 0});
+  it->second.exponent += exponent;
+  return true;
+}
+
+// gcd and lcm of products of rationals and other factors. Over the rationals the coefficient of a
+// product with factors is a unit; lcm(a, b) = a b / gcd(a, b), as computer algebra systems have it.
+Parser::Id Parser::reduce_gcd(bool is_lcm, const std::vector<Id>& arguments) {
+  std::vector<Factors> parts;
+  bool has_factors = false;
+  bool has_fraction = false;
+  for (const Id argument : arguments) {
+    Factors one;
+    if (!split_factors(argument, 1, one, 0)) {
+      return kBad;
+    }
+    has_factors = has_factors || !one.powers.empty();
+    has_fraction = has_fraction || !one.coefficient.is_integer();
+    parts.push_back(std::move(one));
+  }
+  const auto gcd_of = [](const Rational& a, const Rational& b) {
+    return Rational(gcd(a.num * b.den, b.num * a.den), a.den * b.den);
+  };
+  Factors total = parts[0];
+  for (std::size_t k = 1; k < parts.size(); ++k) {
+    const Factors& next = parts[k];
+    Factors common;
+    common.coefficient = gcd_of(total.coefficient, next.coefficient);
+    for (const auto& [key, factor] : total.powers) {
+      const auto other = next.powers.find(key);
+      if (other != next.powers.end()) {
+        common.powers[key] = {factor.base, std::min(factor.exponent, other->second.exponent)};
+      }
+    }
+    if (!is_lcm) {
+      total = std::move(common);
+    } else if (common.coefficient.is_zero()) {
+      total.coefficient = Rational();
+    } else {
+      total.coefficient = total.coefficient * next.coefficient *
+                          Rational(common.coefficient.den, common.coefficient.num);
+      for (const auto& [key, factor] : next.powers) {
+        auto [it, is_new] = total.powers.emplace(key, Factors::Power{factor.base, 0});
+        it->second.exponent += factor.exponent;
+      }
+      for (const auto& [key, factor] : common.powers) {
+        total.powers[key].exponent -= factor.exponent;
+      }
+    }
+    if (!total.coefficient.is_small()) {
+      return kBad;
+    }
+  }
+  if (!is_lcm || parts.size() == 1) {
+    total.coefficient = absolute(total.coefficient);
+  }
+  if (has_factors && has_fraction && !total.coefficient.is_zero()) {
+    total.coefficient = Rational(Integer(1));
+  }
+  Id result = number(total.coefficient);
+  for (const auto& [key, factor] : total.powers) {
+    if (result == kBad || factor.exponent == 0) {
+      continue;
+    }
+    Id one = factor.base;
+    if (factor.exponent != 1) {
+      const Id exponent = number(Rational(Integer(factor.exponent)));
+      one = exponent == kBad ? kBad : make(Kind::kPower, {one, exponent});
+    }
+    result = one == kBad ? kBad : make(Kind::kProduct, {result, one});
+  }
+  return result;
+}
+
+// Square brackets and braces around one value, used as parentheses in arithmetic.
+Parser::Id Parser::scalar(Id id) const {
+  const Node& n = e_.at(id);
+  const bool is_bracket =
+      (n.kind == Kind::kTuple || n.kind == Kind::kSet) && n.children.size() == 1;
+  return is_bracket ? n.children[0] : id;
+}
+
+// Products and sums of matrices are carried out, so that only entries are left to compare.
+Parser::Id Parser::multiply(Id a, Id b) {
+  a = scalar(a);
+  b = scalar(b);
+  const bool left = e_.at(a).kind == Kind::kMatrix;
+  const bool right = e_.at(b).kind == Kind::kMatrix;
+  if (!left && !right) {
+    return make(Kind::kProduct, {a, b});
+  }
+  const Node x = e_.at(a);
+  const Node y = e_.at(b);
+  std::vector<Id> cells;
+  std::int32_t columns = 0;
+  if (left != right) {
+    const Node& matrix = left ? x : y;
+    columns = matrix.columns;
+    for (const Id cell : matrix.children) {
+      const Id product = make(Kind::kProduct, {left ? b : a, cell});
+      if (product == kBad) {
+        return kBad;
+      }
+      cells.push_back(product);
+    }
+  } else {
+    const auto inner = static_cast<std::size_t>(x.columns);
+    columns = y.columns;
+    if (inner * static_cast<std::size_t>(columns) != y.children.size()) {
+      return bad("a product of matrices whose shapes do not fit");
+    }
+    const std::size_t rows = x.children.size() / inner;
+    for (std::size_t r = 0; r < rows; ++r) {
+      for (std::size_t c = 0; c < static_cast<std::size_t>(columns); ++c) {
+        std::vector<Id> terms;
+        for (std::size_t k = 0; k < inner; ++k) {
+          terms.push_back(make(
+              Kind::kProduct,
+              {x.children[r * inner + k], y.children[k * static_cast<std::size_t>(columns) + c]}));
+          if (terms.back() == kBad) {
+            return kBad;
+          }
+        }
+        const Id cell = make(Kind::kSum, std::move(terms));
+        if (cell == kBad) {
+          return kBad;
+        }
+        cells.push_back(cell);
+      }
+    }
+  }
+  const Id id = make(Kind::kMatrix, std::move(cells));
+  if (id != kBad) {
+    e_.nodes.back().columns = columns;
+  }
+  return id;
+}
+
+Parser::Id Parser::add_terms(Id a, Id b) {
+  const Node x = e_.at(a);
+  bool minus = false;
+  Id right = b;
+  if (e_.at(right).kind == Kind::kNegative) {
+    minus = true;
+    right = e_.at(right).children[0];
+  }
+  const Node y = e_.at(right);
+  if (x.kind != Kind::kMatrix || y.kind != Kind::kMatrix || x.columns != y.columns ||
+      x.children.size() != y.children.size()) {
+    return make(Kind::kSum, {scalar(a), b});
+  }
+  std::vector<Id> cells;
+  for (std::size_t k = 0; k < x.children.size(); ++k) {
+    Id other = y.children[k];
+    other = minus ? make(Kind::kNegative, {other}) : other;
+    const Id cell = other == kBad ? kBad : make(Kind::kSum, {x.children[k], other});
+    if (cell == kBad) {
+      return kBad;
+    }
+    cells.push_back(cell);
+  }
+  const Id id = make(Kind::kMatrix, std::move(cells));
+  if (id != kBad) {
+    e_.nodes.back().columns = x.columns;
+  }
+  return id;
+}
+
+bool Parser::is_modulo() const {
+  return is_command("mod") || is_command("bmod") ||
+         (is_kind(TokenKind::kWord) && t_[i_].text == "mod");
+}
+
+// Nodes added since `from` that are this symbol get another name.
+void Parser::rename_symbol(Id from, const std::string& name, const std::string& to) {
+  for (auto k = static_cast<std::size_t>(from); k < e_.nodes.size(); ++k) {
+    if (e_.nodes[k].kind == Kind::kSymbol && e_.nodes[k].text == name) {
+      e_.nodes[k].text = to;
+    }
+  }
+}
+
+// \int_a^b f dx. The bound variable of a definite integral is renamed; an indefinite one keeps it.
+Parser::Id Parser::integral() {
+  Id lower = kBad;
+  Id upper = kBad;
+  for (int k = 0; k < 2; ++k) {
+    const bool is_lower = is_op("_");
+    if (!is_lower && !is_op("^")) {
+      break;
+    }
+    ++i_;
+    if (is_op("{") && is_op("}", 1)) {
+      i_ += 2;
+      continue;
+    }
+    const Id bound = argument();
+    if (bound == kBad) {
+      return kBad;
+    }
+    (is_lower ? lower : upper) = bound;
+  }
+  // The differential: "d" and a name beside it.
+  std::size_t at = i_;
+  int depth = 0;
+  int found_depth = 0;
+  bool found = false;
+  for (; at + 1 < t_.size() && depth >= 0; ++at) {
+    const std::string& text = t_[at].text;
+    if (t_[at].kind == TokenKind::kOperator) {
+      depth += text == "{" || text == "(" || text == "[" || text == "\\{"   ? 1
+               : text == "}" || text == ")" || text == "]" || text == "\\}" ? -1
+                                                                            : 0;
+    }
+    if (t_[at].kind == TokenKind::kLetter && text == "d" && !t_[at + 1].space_before &&
+        (t_[at + 1].kind == TokenKind::kLetter ||
+         (t_[at + 1].kind == TokenKind::kCommand && contains(kSymbols, t_[at + 1].text)))) {
+      found = true;
+      found_depth = depth;
+      break;
+    }
+  }
+  std::string variable = "x";
+  if (found) {
+    variable = t_[at + 1].text;
+    const bool alone = at > 0 && is_op("{", at - 1 - i_) && at >= i_ + 1 && at + 2 < t_.size() &&
+                       t_[at + 2].text == "}";
+    if (found_depth == 0) {
+      t_[at] = {TokenKind::kOperator, "d", false};
+      t_.erase(t_.begin() + static_cast<std::ptrdiff_t>(at) + 1);
+    } else if (alone) {
+      t_[at] = {TokenKind::kNumber, "1", false};
+      t_.erase(t_.begin() + static_cast<std::ptrdiff_t>(at) + 1);
+    } else {
+      t_.erase(t_.begin() + static_cast<std::ptrdiff_t>(at),
+               t_.begin() + static_cast<std::ptrdiff_t>(at) + 2);
+    }
+  }
+  const auto first = static_cast<Id>(e_.nodes.size());
+  Id body = kBad;
+  if (found && found_depth == 0) {
+    body = is_op("d") ? number(Rational(Integer(1))) : sum();
+    if (body != kBad && !accept("d")) {
+      return bad("an integral's end is not understood");
+    }
+  } else {
+    body = product();
+  }
+  if (body == kBad) {
+    return kBad;
+  }
+  body = scalar(body);
+  if (lower == kBad || upper == kBad) {
+    const Id name = make(Kind::kSymbol, {}, variable);
+    return name == kBad ? kBad : make(Kind::kFunction, {body, name}, "antiderivative");
+  }
+  rename_symbol(first, variable, "@" + std::to_string(bound_++));
+  return make(Kind::kFunction, {body, lower, upper}, "integral");
+}
+
+// \sum_{k=a}^{b} and \prod: children body, from, to; the bound variable is "@N", N in columns.
+Parser::Id Parser::repeated(const std::string& name) {
+  Id lower = kBad;
+  Id upper = kBad;
+  for (int k = 0; k < 2; ++k) {
+    const bool is_lower = is_op("_");
+    if (!is_lower && !is_op("^")) {
+      break;
+    }
+    ++i_;
+    const Id bound = argument();
+    if (bound == kBad) {
+      return kBad;
+    }
+    (is_lower ? lower : upper) = bound;
+  }
+  const auto first = static_cast<Id>(e_.nodes.size());
+  const bool outer = in_function_;
+  in_function_ = false;
+  Id body = product();
+  in_function_ = outer;
+  if (body == kBad) {
+    return kBad;
+  }
+  body = scalar(body);
+  std::vector<Id> children = {body};
+  const int number_of_bound = bound_;
+  if (lower != kBad) {
+    const Node& from = e_.at(lower);
+    if (from.kind == Kind::kRelation && from.text == "=" &&
+        e_.at(from.children[0]).kind == Kind::kSymbol) {
+      const std::string variable = e_.at(from.children[0]).text;
+      lower = from.children[1];
+      rename_symbol(first, variable, "@" + std::to_string(bound_++));
+    } else if (from.kind == Kind::kRelation && from.text == "=" &&
+               e_.at(from.children[0]).kind == Kind::kConstant &&
+               e_.at(from.children[0]).text == "i") {
+      lower = from.children[1];
+      for (auto k = static_cast<std::size_t>(first); k < e_.nodes.size(); ++k) {
+        if (e_.nodes[k].kind == Kind::kConstant && e_.nodes[k].text == "i") {
+          e_.nodes[k].kind = Kind::kSymbol;
+          e_.nodes[k].text = "@" + std::to_string(number_of_bound);
+        }
+      }
+      ++bound_;
+    }
+    children.push_back(lower);
+  }
+  if (upper != kBad) {
+    children.push_back(upper);
+  }
+  const Id id = make(Kind::kFunction, std::move(children), name);
+  if (id != kBad) {
+    e_.nodes.back().columns = bound_ > number_of_bound ? number_of_bound : -1;
+  }
+  return id;
+}
+
+// \lim_{x \to a} f
+Parser::Id Parser::limit() {
+  if (!accept("_") || !accept("{") || !is_kind(TokenKind::kLetter)) {
+    return bad("a limit whose variable is not understood");
+  }
+  const std::string variable = t_[i_++].text;
+  if (!is_command("to") && !is_command("rightarrow")) {
+    return bad("a limit whose variable is not understood");
+  }
+  ++i_;
+  const Id target = sum();
+  std::string side;
+  if (target != kBad && is_op("^")) {
+    ++i_;
+    side = raw_group();
+  }
+  if (target == kBad || !accept("}")) {
+    return bad("a limit's target is not understood");
+  }
+  const auto first = static_cast<Id>(e_.nodes.size());
+  const Id body = product();
+  if (body == kBad) {
+    return kBad;
+  }
+  rename_symbol(first, variable, "@" + std::to_string(bound_++));
+  return make(Kind::kFunction, {body, target}, "limit" + side);
+}
 
 std::string Parser::relation_operator() {
   if (done()) {
@@ -191,6 +615,7 @@ bool Parser::unit_follows() const {
 
 Parser::Id Parser::answers() {
   std::vector<Id> members;
+  std::vector<std::size_t> group_ends;  // where a semicolon stood
   bool only_commas = true;
   while (!done()) {
     Id member = relation();
@@ -238,6 +663,9 @@ Parser::Id Parser::answers() {
       break;
     }
     only_commas = only_commas && is_op(",");
+    if (is_op(";")) {
+      group_ends.push_back(members.size());
+    }
     if (!at_separator()) {
       return bad(fmt::format("'{}' is not understood here", t_[i_].text.substr(0, 40)));
     }
@@ -247,6 +675,26 @@ Parser::Id Parser::answers() {
   }
   if (members.size() == 1) {
     return members[0];
+  }
+  // "p = 5, q = 2; p = 7, q = 2": groups of as many members between semicolons are tuples.
+  if (!group_ends.empty() && group_ends[0] > 1) {
+    const std::size_t width = group_ends[0];
+    bool regular = members.size() == width * (group_ends.size() + 1);
+    for (std::size_t k = 0; k < group_ends.size(); ++k) {
+      regular = regular && group_ends[k] == width * (k + 1);
+    }
+    if (regular) {
+      std::vector<Id> tuples;
+      for (std::size_t k = 0; k < members.size(); k += width) {
+        const auto from = members.begin() + static_cast<std::ptrdiff_t>(k);
+        tuples.push_back(make(
+            Kind::kTuple, std::vector<Id>(from, from + static_cast<std::ptrdiff_t>(width)), "()"));
+        if (tuples.back() == kBad) {
+          return kBad;
+        }
+      }
+      members = std::move(tuples);
+    }
   }
   return make(Kind::kList, std::move(members), only_commas ? "," : ";");
 }
@@ -266,8 +714,8 @@ Parser::Id Parser::relation() {
     }
     ++i_;
     // "\le q" and the like: "=" after "<" or ">" was one operator in the text.
-    if (op == "e" || op == "o") {
-      return bad("congruences are not judged");
+    if (op == "o") {
+      return bad("non-membership is not judged");
     }
     const Id right = set_expression();
     if (right == kBad) {
@@ -275,8 +723,31 @@ Parser::Id Parser::relation() {
     }
     operators += op;
     sides.push_back(right);
+    if (op == "e") {
+      // a \equiv b \pmod m, also with "(mod m)" in plain parentheses
+      const std::size_t start = i_;
+      const bool parenthesis = accept("(");
+      if (is_command("pmod") || is_modulo()) {
+        ++i_;
+        const Id modulus = is_op("{") ? group() : sum();
+        if (modulus == kBad || (parenthesis && !accept(")"))) {
+          return bad("a modulus is not understood");
+        }
+        if (operators.size() != 1) {
+          return bad("a chain of congruences is not judged");
+        }
+        sides.push_back(modulus);
+        return make(Kind::kRelation, std::move(sides), "m");
+      }
+      i_ = start;
+    }
   }
   if (operators.empty()) {
+    if (is_command("choose")) {
+      ++i_;
+      const Id below = set_expression();
+      return below == kBad ? kBad : make(Kind::kFunction, {left, below}, "binomial");
+    }
     return left;
   }
   return make(Kind::kRelation, std::move(sides), operators);
@@ -311,8 +782,14 @@ Parser::Id Parser::set_expression() {
       break;
     }
     ++i_;
-    const Id right = sum();
-    left = right == kBad ? kBad : make(kind, {left, right});
+    Id right = sum();
+    // "{0.5}" lost its backslashes on the way
+    const auto as_set = [&](Id id) {
+      return id != kBad && e_.at(id).kind == Kind::kNumber ? make(Kind::kSet, {id}) : id;
+    };
+    right = as_set(right);
+    left = as_set(left);
+    left = right == kBad || left == kBad ? kBad : make(kind, {left, right});
   }
   return left;
 }
@@ -345,8 +822,10 @@ Parser::Id Parser::sum() {
       } else if (e_.at(left).kind == Kind::kSum && !terms.empty()) {
         e_.nodes[static_cast<std::size_t>(left)].children.push_back(right);
       } else {
-        left = make(Kind::kSum, {left, right});
-        terms.push_back(left);
+        left = add_terms(left, scalar(right));
+        if (left != kBad && e_.at(left).kind == Kind::kSum) {
+          terms.push_back(left);
+        }
       }
     } else if (is_command("pm") || is_command("mp")) {
       if (++plus_minus > bounds::kMaxPlusMinus) {
@@ -389,7 +868,8 @@ bool Parser::starts_primary() const {
   return contains(kPrimary, token.text) || contains(kFunctions, token.text) ||
          contains(kSymbols, token.text) || token.text == "vec" || token.text == "hat" ||
          token.text == "lvert" || token.text == "begin" || token.text == "overline" ||
-         token.text == "bar";
+         token.text == "bar" || token.text == "sum" || token.text == "prod" ||
+         token.text == "int" || token.text == "lim" || token.text == "partial";
 }
 
 Parser::Id Parser::product() {
@@ -401,11 +881,20 @@ Parser::Id Parser::product() {
     if (is_op("*") || is_command("cdot") || is_command("times") || is_command("ast")) {
       ++i_;
       const Id right = unary();
-      left = right == kBad ? kBad : make(Kind::kProduct, {left, right});
+      left = right == kBad ? kBad : multiply(left, right);
     } else if (is_op("/") || is_command("div")) {
       ++i_;
       const Id right = unary();
-      left = right == kBad ? kBad : make(Kind::kQuotient, {left, right});
+      left = right == kBad ? kBad : make(Kind::kQuotient, {scalar(left), scalar(right)});
+    } else if (is_modulo() && i_ + 1 < t_.size()) {
+      ++i_;
+      const Id right = unary();
+      left = right == kBad ? kBad : make(Kind::kFunction, {scalar(left), scalar(right)}, "mod");
+    } else if ((is_op("[") && is_command("begin", 1)) ||
+               ((is_op("[") || is_op("\\{")) &&
+                (scalar(left) != left || e_.at(left).kind == Kind::kMatrix))) {
+      const Id right = powers();  // [1 + 2][3 - 4]
+      left = right == kBad ? kBad : multiply(left, right);
     } else if (starts_primary()) {
       if (in_function_ && is_kind(TokenKind::kCommand) && contains(kFunctions, t_[i_].text)) {
         break;
@@ -437,7 +926,7 @@ Parser::Id Parser::product() {
       const bool mixed = integer_left && fraction_next && node.kind == Kind::kQuotient &&
                          e_.at(node.children[0]).kind == Kind::kNumber &&
                          e_.at(node.children[1]).kind == Kind::kNumber;
-      left = make(mixed ? Kind::kSum : Kind::kProduct, {left, right});
+      left = mixed ? make(Kind::kSum, {left, right}) : multiply(left, right);
     } else {
       break;
     }
@@ -567,7 +1056,7 @@ Parser::Id Parser::powers() {
       }
       in_function_ = outer;
       --depth_;
-      base = exponent == kBad ? kBad : make(Kind::kPower, {base, exponent});
+      base = exponent == kBad ? kBad : make(Kind::kPower, {scalar(base), exponent});
     } else if (is_command("degree") || is_command("circ")) {
       ++i_;
       base = make(Kind::kDegree, {base});
@@ -579,7 +1068,11 @@ Parser::Id Parser::powers() {
       base = make(Kind::kPercent, {base});
     } else if (is_op("_")) {
       ++i_;
-      Node& node = e_.nodes[static_cast<std::size_t>(base)];
+      // x^{2}_{i}: the subscript belongs to what was raised
+      const Node& outermost = e_.at(base);
+      const bool raised =
+          outermost.kind == Kind::kPower && e_.at(outermost.children[0]).kind == Kind::kSymbol;
+      Node& node = e_.nodes[static_cast<std::size_t>(raised ? outermost.children[0] : base)];
       const std::string sub = raw_group();
       if (node.kind == Kind::kSymbol) {
         node.text += "_" + sub;
@@ -678,7 +1171,8 @@ Parser::Id Parser::function(std::string name) {
     }
   }
   std::vector<Id> arguments;
-  if (is_op("(")) {
+  if (is_op("(") || is_op("[") || is_op("\\{")) {
+    const std::string close = is_op("(") ? ")" : is_op("[") ? "]" : "\\}";
     ++i_;
     const bool outer = in_function_;
     in_function_ = false;
@@ -694,11 +1188,8 @@ Parser::Id Parser::function(std::string name) {
       ++i_;
     }
     in_function_ = outer;
-    if (!done() && !accept(")")) {
+    if (!done() && !accept(close)) {
       return bad("a function's argument is not closed");
-    }
-    if (is_op("^") && exponent == kBad && false) {
-      return kBad;
     }
   } else {
     const bool outer = in_function_;
@@ -717,6 +1208,16 @@ Parser::Id Parser::function(std::string name) {
   }
   if (base != kBad) {
     arguments.push_back(base);
+  }
+  if (arguments.size() == 1 && e_.at(arguments[0]).kind == Kind::kSet &&
+      (name == "max" || name == "min" || name == "gcd" || name == "lcm")) {
+    arguments = std::vector<Id>(e_.at(arguments[0]).children);  // \max\{1, 2\}
+  }
+  if ((name == "gcd" || name == "lcm") && !arguments.empty()) {
+    const Id reduced = reduce_gcd(name == "lcm", arguments);
+    if (reduced != kBad) {
+      return reduced;
+    }
   }
   Id call = make(Kind::kFunction, std::move(arguments), name);
   if (call != kBad && exponent != kBad) {
@@ -929,6 +1430,18 @@ Parser::Id Parser::command() {
   if (name == "angle" || name == "triangle" || name == "therefore") {
     return primary();
   }
+  if (name == "int") {
+    return integral();
+  }
+  if (name == "sum" || name == "prod") {
+    return repeated(name);
+  }
+  if (name == "lim") {
+    return limit();
+  }
+  if (name == "partial") {
+    return make(Kind::kSymbol, {}, name);
+  }
   if (contains(kFunctions, name)) {
     return function(name);
   }
@@ -1126,6 +1639,7 @@ Result<Expression> Parser::run() {
     return fail(ErrorCode::kParse, why_.empty() ? "the expression is not understood" : why_);
   }
   e_.root = root;
+  e_.exact.clear();  // values found while the tree was still growing
   return std::move(e_);
 }
 

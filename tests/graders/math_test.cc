@@ -74,11 +74,11 @@ TEST(MathGraderTest, UnreadableGoldIsRefusedWithTheReason) {
   auto grader = make_grader(GraderSpec());
   ASSERT_TRUE(grader.has_value());
   GradeRequest request;
-  request.target = "\\int_0^1 f(x)\\,dx";
+  request.target = "\\oint_C F(x)\\,dx";
   const Status status = (*grader)->check_target(request);
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::kUnsupported);
-  EXPECT_NE(status.error().message.find("int"), std::string::npos) << status.error().message;
+  EXPECT_NE(status.error().message.find("oint"), std::string::npos) << status.error().message;
 }
 
 TEST(MathGraderTest, HostileTextEndsInAVerdict) {
