@@ -23,6 +23,7 @@ struct GraderSpec {
   std::string pattern;              // for "regex": an RE2 pattern whose first group is the answer
   std::string profile = "default";  // named set of rules, docs/grading.md
   int decimals = 6;                 // decimal literals agree within 10^-decimals
+  bool delimited_only = false;      // answers stand in boxes or delimited mathematics only
 
   bool operator==(const GraderSpec&) const = default;
 };
@@ -38,6 +39,10 @@ class Grader {
  public:
   virtual ~Grader() = default;
   virtual Verdict grade(const GradeRequest& request) const = 0;
+
+  // Do two answers (not golds) say the same? For votes; symmetric.
+  virtual bool same_answer(std::string_view a, std::string_view b) const { return a == b; }
+
   // Can this target be graded at all? Asked before any request is sent: an unreadable gold or a
   // kind of item that this grader does not do gives an error that says which.
   virtual Status check_target(const GradeRequest& request) const = 0;

@@ -106,12 +106,26 @@ class MathGrader : public Grader {
     rules_.decimals = std::clamp(spec.decimals, 0, 100);
     rules_.is_percent_lenient = spec.profile == "percent-lenient";
     rules_.set_relation_both_ways = spec.profile == "set-relation-both-ways";
+    rules_.is_loose = spec.profile == "loose-numeric";
+    rules_.rounds_to_gold = spec.profile == "round-to-gold-decimals";
+    rules_.needs_reduced_form = spec.profile == "prm800k-reduced-form";
+    rules_.is_trivial_only = spec.profile == "trivial-simplification-only";
+    rules_.names_are_free = spec.profile == "free-variable-names";
+    rules_.reads_number_words = spec.profile == "number-words";
+    answer_rules_.last_box_only = spec.profile == "last-box-only";
+    answer_rules_.statement_first = spec.profile == "boxed-after-final-answer";
+    answer_rules_.delimited_only = spec.delimited_only;
   }
 
   Status check() const { return reader_.check(); }
 
   Status check_target(const GradeRequest& request) const override {
     return check_gold(gold_of(request.target));
+  }
+
+  bool same_answer(std::string_view a, std::string_view b) const override {
+    return a == b || compare_math(a, b, rules_).outcome == Outcome::kCorrect ||
+           compare_math(b, a, rules_).outcome == Outcome::kCorrect;
   }
 
   Verdict grade(const GradeRequest& request) const override {
@@ -128,15 +142,22 @@ class MathGrader : public Grader {
       }
     } else if (spec_.extraction == "whole") {
       const bool has_box = part.find("oxed") != std::string_view::npos;
-      found = has_box ? find_math_answer(part, read_level) : FoundAnswer();
+      found = has_box ? find_math_answer(part, read_level, answer_rules_) : FoundAnswer();
       if (!found.found) {
         found = {true, std::string(part), 0, static_cast<std::int64_t>(part.size()), "whole"};
       }
     } else {
-      found = find_math_answer(part, read_level);
+      found = find_math_answer(part, read_level, answer_rules_);
     }
     if (!reader_.has_pattern() && part == request.target && !part.empty()) {
-      found = {true, std::string(part), 0, static_cast<std::int64_t>(part.size()), "whole"};
+      verdict.outcome = Outcome::kCorrect;
+      verdict.answer = std::string(part);
+      set_answer(verdict, request.text, part, 0, static_cast<std::int64_t>(part.size()));
+      verdict.pred_form = verdict.answer;
+      verdict.gold_form = verdict.answer;
+      verdict.rule = "whole/string";
+      verdict.evidence = "string";
+      return verdict;
     }
     if (!found.found) {
       return no_answer(is_unfinished ? "the thinking is not finished" : "no answer was found");
@@ -167,6 +188,7 @@ class MathGrader : public Grader {
   GraderSpec spec_;
   TextReader reader_;
   MathRules rules_;
+  AnswerRules answer_rules_;
 };
 
 class ChoiceGrader : public Grader {
@@ -284,7 +306,11 @@ Result<std::unique_ptr<Grader>> make(const GraderSpec& spec) {
 
 Result<std::unique_ptr<Grader>> make_grader(const GraderSpec& spec) {
   const std::map<std::string, std::vector<std::string>> profiles = {
-      {"math", {"default", "percent-lenient", "set-relation-both-ways", "salvage-unfinished"}},
+      {"math",
+       {"default", "percent-lenient", "set-relation-both-ways", "salvage-unfinished",
+        "free-variable-names", "last-box-only", "boxed-after-final-answer", "loose-numeric",
+        "round-to-gold-decimals", "prm800k-reduced-form", "trivial-simplification-only",
+        "number-words"}},
       {"choice", {"default", "case-sensitive", "salvage-unfinished"}},
       {"text", {"default", "salvage-unfinished"}},
   };
@@ -319,12 +345,13 @@ Result<std::unique_ptr<Grader>> make_grader(const GraderSpec& spec) {
 }
 
 std::string_view grader_version() {
-  return "1";
+  return "2";
 }
 
 std::string grader_hash(const GraderSpec& spec) {
-  const std::string all = fmt::format("{}\n{}\n{}\n{}\n{}\n{}", grader_version(), spec.grader,
-                                      spec.extraction, spec.pattern, spec.profile, spec.decimals);
+  const std::string all = fmt::format("{}\n{}\n{}\n{}\n{}\n{}{}", grader_version(), spec.grader,
+                                      spec.extraction, spec.pattern, spec.profile, spec.decimals,
+                                      spec.delimited_only ? "\ndelimited" : "");
   return sha256_hex(all).substr(0, 12);
 }
 

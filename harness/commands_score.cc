@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 
 #include <chrono>
 #include <memory>
@@ -11,6 +13,7 @@
 #include "graders/extract/thinking.h"
 #include "graders/grader.h"
 #include "graders/math/equality.h"
+#include "graders/rewards.h"
 #include "harness/command.h"
 #include "harness/filter.h"
 
@@ -42,6 +45,9 @@ Result<OrderedJson> score_math(const Json& input, const std::string& profile_fla
   spec.decimals = 6;
   if (const Json* config = find_member(input, "config")) {
     spec.decimals = static_cast<int>(int_or(*config, "decimals", 6));
+    if (const Json* match = find_member(*config, "match"); match != nullptr && match->is_array()) {
+      spec.delimited_only = match->size() == 1 && match->front() == "latex";
+    }
   }
   spec.extraction = mode == "answer" ? "whole" : "auto";
   R1_TRY(const std::unique_ptr<Grader> grader, make_grader(spec));
@@ -113,6 +119,134 @@ Result<OrderedJson> score_choice(const Json& input) {
   return out;
 }
 
+Result<double> get_number(const Json& json, const std::string& name) {
+  const Json* value = find_member(json, name);
+  if (value == nullptr || !value->is_number()) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("'{}' is missing or no number", name));
+  }
+  return value->get<double>();
+}
+
+double number_or(const Json& json, const std::string& name, double otherwise) {
+  const Json* value = find_member(json, name);
+  return value != nullptr && value->is_number() ? value->get<double>() : otherwise;
+}
+
+constexpr std::array<std::string_view, 10> kRewards = {"accuracy",
+                                                       "format_think_answer",
+                                                       "format_think",
+                                                       "tag_count",
+                                                       "reasoning_steps",
+                                                       "cosine_scaled",
+                                                       "length_batch",
+                                                       "soft_overlong",
+                                                       "repetition_ngram_words",
+                                                       "repetition_ngram_ids"};
+
+// The reward functions that take a text.
+Result<double> text_reward(const std::string& name, const std::string& text, const Json& input,
+                           const Json& params) {
+  if (name == "accuracy") {
+    R1_TRY(const std::string gold, get_string(input, "gold"));
+    GraderSpec spec;
+    spec.profile = string_or(params, "profile", "default");
+    R1_TRY(const std::unique_ptr<Grader> grader, make_grader(spec));
+    GradeRequest request;
+    request.text = text;
+    request.target = gold;
+    R1_RETURN_IF_ERROR(grader->check_target(request));
+    return grader->grade(request).outcome == Outcome::kCorrect ? 1.0 : 0.0;
+  }
+  if (name == "format_think_answer") {
+    return reward_format_think_answer(text);
+  }
+  if (name == "format_think") {
+    return reward_format_think(text);
+  }
+  if (name == "tag_count") {
+    return reward_tag_count(text);
+  }
+  if (name == "reasoning_steps") {
+    return reward_reasoning_steps(text);
+  }
+  return reward_repetition_words(text, int_or(params, "ngram", 3),
+                                 number_or(params, "max_penalty", -1.0));
+}
+
+Result<OrderedJson> score_reward(const Json& line) {
+  R1_TRY(const std::string name, get_string(line, "reward"));
+  if (std::find(kRewards.begin(), kRewards.end(), name) == kRewards.end()) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("there is no reward '{}'; there are {}",
+                                                         name, fmt::join(kRewards, ", ")));
+  }
+  const Json* input = find_member(line, "input");
+  if (input == nullptr) {
+    return fail(ErrorCode::kInvalidArgument, "'input' is missing");
+  }
+  static const Json kNone = Json::object();
+  const Json* given = find_member(line, "params");
+  const Json& params = given != nullptr && given->is_object() ? *given : kNone;
+  OrderedJson out;
+  if (name == "cosine_scaled") {
+    R1_TRY(const double length, get_number(*input, "length"));
+    CosineReward cosine;
+    cosine.min_value_wrong = number_or(params, "min_value_wrong", cosine.min_value_wrong);
+    cosine.max_value_wrong = number_or(params, "max_value_wrong", cosine.max_value_wrong);
+    cosine.min_value_correct = number_or(params, "min_value_correct", cosine.min_value_correct);
+    cosine.max_value_correct = number_or(params, "max_value_correct", cosine.max_value_correct);
+    cosine.max_len = number_or(params, "max_len", cosine.max_len);
+    if (!(cosine.max_len > 0)) {
+      return fail(ErrorCode::kInvalidArgument, "params.max_len must be above 0");
+    }
+    out["value"] = reward_cosine(length, bool_or(*input, "correct", false), cosine);
+  } else if (name == "length_batch") {
+    const Json* lengths = find_member(*input, "lengths");
+    const Json* correct = find_member(*input, "correct");
+    if (lengths == nullptr || correct == nullptr || !lengths->is_array() || !correct->is_array() ||
+        lengths->size() != correct->size()) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "input needs 'lengths' and 'correct', two lists of the same length");
+    }
+    std::vector<double> values;
+    std::vector<bool> right;
+    for (std::size_t i = 0; i < lengths->size(); ++i) {
+      if (!(*lengths)[i].is_number() || !(*correct)[i].is_boolean()) {
+        return fail(ErrorCode::kInvalidArgument,
+                    fmt::format("entry {}: 'lengths' are numbers, 'correct' are booleans", i));
+      }
+      values.push_back((*lengths)[i].get<double>());
+      right.push_back((*correct)[i].get<bool>());
+    }
+    out["value"] = reward_length_batch(values, right);
+  } else if (name == "soft_overlong") {
+    R1_TRY(const double length, get_number(*input, "length"));
+    R1_TRY(const double max_len, get_number(params, "max_len"));
+    R1_TRY(const double cache, get_number(params, "cache"));
+    if (!(cache > 0) || cache > max_len) {
+      return fail(ErrorCode::kInvalidArgument, "params.cache must be in (0, max_len]");
+    }
+    out["value"] = reward_soft_overlong(length, max_len, cache);
+  } else if (name == "repetition_ngram_ids") {
+    std::vector<std::int64_t> ids;
+    for (const Json& id : *input) {
+      if (!id.is_number_integer()) {
+        return fail(ErrorCode::kInvalidArgument, "input must be a list of token ids");
+      }
+      ids.push_back(id.get<std::int64_t>());
+    }
+    out["value"] = reward_repetition_ids(ids, int_or(params, "ngram", 3),
+                                         number_or(params, "max_penalty", -1.0));
+  } else {
+    if (!input->is_string()) {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("reward {}: input must be a text", name));
+    }
+    R1_TRY(const double value, text_reward(name, input->get<std::string>(), line, params));
+    out["value"] = value;
+  }
+  return out;
+}
+
 Result<OrderedJson> split_line(const Json& input) {
   R1_TRY(const std::string text, get_string(input, "text"));
   ThinkTags tags;
@@ -147,6 +281,9 @@ void add_score_commands(CLI::App& app, Action& action) {
   CLI::App* choice = score->add_subcommand("choice", "id, text, options -> the letter chosen");
   choice->callback(
       [&action] { action = [] { return run_jsonl_filter(stdin, stdout, score_choice); }; });
+  CLI::App* reward = score->add_subcommand("reward", "id, reward, params, input -> the value");
+  reward->callback(
+      [&action] { action = [] { return run_jsonl_filter(stdin, stdout, score_reward); }; });
   CLI::App* split = app.add_subcommand("split-thinking", "id, text -> thinking, answer, closed");
   split->callback(
       [&action] { action = [] { return run_jsonl_filter(stdin, stdout, split_line); }; });

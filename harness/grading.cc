@@ -16,8 +16,8 @@ std::string sample_name(const std::string& task, const std::string& item, std::i
   return fmt::format("{}\n{}\n{}", task, item, sample);
 }
 
-// Equal for answers that the grader calls equal, as far as this grader can tell: all right answers
-// are one class, the others are grouped by normal form.
+// The class of an answer in a vote, before equal wrong answers are found: all right answers are one
+// class, the others stand by normal form.
 std::string answer_class(const Verdict& verdict) {
   if (verdict.outcome == Outcome::kCorrect) {
     return "=";
@@ -26,6 +26,52 @@ std::string answer_class(const Verdict& verdict) {
     return "";
   }
   return "~" + (verdict.pred_form.empty() ? verdict.answer : verdict.pred_form);
+}
+
+// Wrong answers that the grader calls equal become one class of the vote: the class of the first of
+// them in sample order. An item's samples stand side by side in the plan.
+void merge_answer_classes(const Plan& plan, std::vector<std::optional<GradedSample>>& graded,
+                          const std::vector<std::optional<GradeRecord>>& grades) {
+  struct Item {
+    std::size_t from;
+    std::size_t to;
+  };
+
+  std::vector<Item> items;
+  for (std::size_t i = 0; i < plan.samples.size(); ++i) {
+    const bool same = i > 0 && plan.samples[i].task == plan.samples[i - 1].task &&
+                      plan.samples[i].item == plan.samples[i - 1].item;
+    if (!same) {
+      items.push_back({i, i});
+    }
+    items.back().to = i + 1;
+  }
+  parallel_for_index(static_cast<std::int64_t>(items.size()), [&](std::int64_t which) {
+    const Item& item = items[static_cast<std::size_t>(which)];
+    const PlannedTask& planned = plan.tasks[static_cast<std::size_t>(plan.samples[item.from].task)];
+    if (item.to - item.from < 3 || planned.grader == nullptr) {
+      return;  // a vote between two has no majority to find
+    }
+    std::vector<std::size_t> firsts;  // of the classes of wrong answers
+    for (std::size_t i = item.from; i < item.to; ++i) {
+      if (!graded[i] || graded[i]->answer_class.empty() || graded[i]->answer_class[0] != '~') {
+        continue;
+      }
+      bool known = false;
+      for (const std::size_t first : firsts) {
+        known =
+            graded[i]->answer_class == graded[first]->answer_class ||
+            planned.grader->same_answer(grades[first]->verdict.answer, grades[i]->verdict.answer);
+        if (known) {
+          graded[i]->answer_class = graded[first]->answer_class;
+          break;
+        }
+      }
+      if (!known) {
+        firsts.push_back(i);
+      }
+    }
+  });
 }
 
 }  // namespace
@@ -179,6 +225,7 @@ Result<GradedRun> grade_directory(const Plan& plan, const std::string& directory
                             n_foreign, directory));
   }
 
+  merge_answer_classes(plan, graded, grades);
   GradedRun run;
   for (std::size_t i = 0; i < n; ++i) {
     if (graded[i]) {

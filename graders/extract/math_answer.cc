@@ -195,8 +195,8 @@ std::string_view after_verb(std::string_view line) {
 // Delimited mathematics, $…$, $$…$$, \(…\), \[…\], one after the other; linear in all.
 class MathSpans {
  public:
-  MathSpans(std::string_view text, std::size_t from, std::size_t to)
-      : text_(text), at_(from), to_(to) {}
+  MathSpans(std::string_view text, std::size_t from, std::size_t to, bool is_strict = false)
+      : text_(text), at_(from), to_(to), is_strict_(is_strict) {}
 
   bool next(Span& span) {
     static constexpr std::array<std::string_view, 4> kCloses = {"$", "$$", "\\)", "\\]"};
@@ -221,6 +221,10 @@ class MathSpans {
       }
       span = {at_ + width, end, at_, end + width};
       at_ = end + width;
+      // Inline mathematics does not run over a line's end.
+      if (is_strict_ && kind == 0 && text_.substr(span.from, end - span.from).find('\n') != npos) {
+        continue;
+      }
       if (!is_blank(text_.substr(span.from, span.to - span.from))) {
         return true;
       }
@@ -232,6 +236,7 @@ class MathSpans {
   std::string_view text_;
   std::size_t at_;
   std::size_t to_;
+  bool is_strict_;
   std::array<bool, 4> is_spent_ = {};
 };
 
@@ -239,7 +244,25 @@ class MathSpans {
 bool number_in(std::string_view text, std::size_t from, std::size_t to, bool last, Span& span) {
   bool found = false;
   std::size_t i = from;
+  const auto vulgar = [&](std::size_t at) -> std::size_t {  // bytes of a "½" here
+    for (const std::string_view one : {"½", "⅓", "⅔", "¼", "¾", "⅕", "⅙", "⅛"}) {
+      if (text.substr(at, one.size()) == one) {
+        return one.size();
+      }
+    }
+    return 0;
+  };
   while (i < to) {
+    if (const std::size_t width = vulgar(i); width != 0) {
+      const bool minus = i > from && text[i - 1] == '-';
+      span = {i - (minus ? 1 : 0), i + width, i - (minus ? 1 : 0), i + width};
+      i += width;
+      found = true;
+      if (!last) {
+        return true;
+      }
+      continue;
+    }
     if (!is_digit(text[i]) && !(text[i] == '.' && i + 1 < to && is_digit(text[i + 1]))) {
       ++i;
       continue;
@@ -273,6 +296,64 @@ bool number_in(std::string_view text, std::size_t from, std::size_t to, bool las
     }
   }
   return found;
+}
+
+// A run of LaTeX that lost its delimiters, around a command in text[from, to): "(\frac{2}{5}) kg".
+bool bare_latex(std::string_view text, std::size_t from, std::size_t to, Span& span) {
+  static constexpr std::array<std::string_view, 6> kStarts = {"\\frac", "\\dfrac", "\\tfrac",
+                                                              "\\sqrt", "\\binom", "\\pi"};
+  std::size_t start = npos;
+  for (const std::string_view command : kStarts) {
+    start = std::min(start, text.substr(0, to).find(command, from));
+  }
+  if (start == npos) {
+    return false;
+  }
+  static constexpr std::string_view kMath = "0123456789+-*/^_().,= ";
+  std::size_t left = start;
+  while (left > from && kMath.find(text[left - 1]) != npos) {
+    --left;
+  }
+  std::size_t right = start;
+  std::size_t depth = 0;
+  while (right < to) {
+    const char c = text[right];
+    if (c == '\\') {
+      ++right;
+      while (right < to && std::isalpha(static_cast<unsigned char>(text[right])) != 0) {
+        ++right;
+      }
+      continue;
+    }
+    if (c == '{') {
+      ++depth;
+    } else if (c == '}') {
+      if (depth == 0) {
+        break;
+      }
+      --depth;
+    } else if (depth == 0 && kMath.find(c) == npos) {
+      break;
+    }
+    ++right;
+  }
+  static constexpr std::string_view kLoose = "+*/^_.,= ";
+  while (left < start && kLoose.find(text[left]) != npos) {
+    ++left;
+  }
+  while (right > start && (kLoose.find(text[right - 1]) != npos || text[right - 1] == '-')) {
+    --right;
+  }
+  const std::string_view run = text.substr(left, right - left);
+  const auto n_open = std::count(run.begin(), run.end(), '(');
+  const auto n_close = std::count(run.begin(), run.end(), ')');
+  if (n_open > n_close && run.front() == '(') {
+    ++left;
+  } else if (n_close > n_open && run.back() == ')') {
+    --right;
+  }
+  span = {left, right, left, right};
+  return right > left;
 }
 
 // Is a number no part of an expression that could not be read? Its last operand is not its value.
@@ -343,7 +424,8 @@ constexpr std::array<std::string_view, 40> kAnchors = {"final answer is",
 }  // namespace
 
 FoundAnswer find_math_answer(std::string_view text,
-                             const std::function<int(std::string_view)>& read_level) {
+                             const std::function<int(std::string_view)>& read_level,
+                             const AnswerRules& rules) {
   FoundAnswer answer;
   const auto take = [&](std::size_t from, std::size_t to, std::string_view rule) {
     answer.found = true;
@@ -354,12 +436,23 @@ FoundAnswer find_math_answer(std::string_view text,
     return answer;
   };
 
+  if (rules.statement_first) {
+    // The statement is looked for in the text before the boxes too.
+    AnswerRules others = rules;
+    others.statement_first = false;
+    const std::vector<Span> later = find_boxes(text);
+    const std::size_t end = later.empty() ? text.size() : later.front().outer_from;
+    FoundAnswer stated = find_math_answer(text.substr(0, end), read_level, others);
+    if (stated.found && stated.rule == "statement") {
+      return stated;
+    }
+  }
   const std::vector<Span> boxes = find_boxes(text);
   if (!boxes.empty()) {
     std::size_t first = boxes.size() - 1;
     std::vector<std::string_view> members = {
         trim(text.substr(boxes[first].from, boxes[first].to - boxes[first].from))};
-    while (first > 0 && members.size() < 64) {
+    while (first > 0 && members.size() < 64 && !rules.last_box_only) {
       const Span& left = boxes[first - 1];
       const std::string_view between =
           text.substr(left.outer_to,
@@ -413,29 +506,37 @@ FoundAnswer find_math_answer(std::string_view text,
     const auto offset = [&](std::string_view part) {
       return static_cast<std::size_t>(part.data() - text.data());
     };
-    if (const std::string_view tail = after_verb(line); !tail.empty() && read_level(tail) == 2) {
+    const auto is_allowed = [&](std::string_view candidate) {
+      return !rules.delimited_only || candidate.starts_with('$') || candidate.starts_with("\\(") ||
+             candidate.starts_with("\\[");
+    };
+    if (const std::string_view tail = after_verb(line);
+        !tail.empty() && is_allowed(tail) && read_level(tail) == 2) {
       return take(offset(tail), offset(tail) + tail.size(), "statement");
     }
-    if (!line.empty() && (read_level(line) >= 1)) {
+    if (!line.empty() && is_allowed(line) && (read_level(line) >= 1)) {
       return take(offset(line), offset(line) + line.size(), "statement");
     }
     // The first sentence of the line.
     for (std::size_t k = 0; k + 1 < line.size(); ++k) {
       if (line[k] == '.' && is_space(line[k + 1])) {
         const std::string_view sentence = strip_statement(line.substr(0, k));
-        if (!sentence.empty() && (read_level(sentence) >= 1)) {
+        if (!sentence.empty() && is_allowed(sentence) && (read_level(sentence) >= 1)) {
           return take(offset(sentence), offset(sentence) + sentence.size(), "statement");
         }
         break;
       }
     }
     Span span;
-    if (MathSpans(text, from, to).next(span)) {
+    if (MathSpans(text, from, to, rules.delimited_only).next(span)) {
       const std::string_view inner = text.substr(span.from, span.to - span.from);
       if ((read_level(inner) >= 1)) {
         return take(span.from, span.to, "statement");
       }
-    } else if (number_in(text, from, to, false, span)) {
+    } else if (!rules.delimited_only && bare_latex(text, from, to, span) &&
+               read_level(text.substr(span.from, span.to - span.from)) == 2) {
+      return take(span.from, span.to, "statement");
+    } else if (!rules.delimited_only && number_in(text, from, to, false, span)) {
       return take(span.from, span.to, "statement");
     }
   }
@@ -444,13 +545,16 @@ FoundAnswer find_math_answer(std::string_view text,
   Span last;
   bool any = false;
   Span span;
-  MathSpans spans(text, 0, text.size());
+  MathSpans spans(text, 0, text.size(), rules.delimited_only);
   while (spans.next(span)) {
     last = span;
     any = true;
   }
   if (any && (read_level(text.substr(last.from, last.to - last.from)) >= 1)) {
     return take(last.from, last.to, "math");
+  }
+  if (rules.delimited_only) {
+    return answer;
   }
   std::size_t end = text.size();
   while (end > 0 && is_space(text[end - 1])) {

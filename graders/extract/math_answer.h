@@ -17,9 +17,17 @@ struct FoundAnswer {
   std::string_view rule;
 };
 
+// How a profile or a benchmark's own protocol narrows the search.
+struct AnswerRules {
+  bool last_box_only = false;    // earlier boxes never join the last one
+  bool statement_first = false;  // "the final answer is X" goes before a box
+  bool delimited_only = false;   // only boxes and delimited mathematics, no bare text
+};
+
 // `read_level` tells how a candidate parses: 0 not, 1 as words, 2 as mathematics. Linear in the
 // text; limits in graders/bounds.h.
 FoundAnswer find_math_answer(std::string_view text,
-                             const std::function<int(std::string_view)>& read_level);
+                             const std::function<int(std::string_view)>& read_level,
+                             const AnswerRules& rules = {});
 
 }  // namespace r1eval

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "graders/bounds.h"
+#include "graders/math/ball.h"
 
 namespace r1eval {
 namespace {
@@ -1218,8 +1219,10 @@ bool is_refuted(const Expression& a, Id ia, const Expression& b, Id ib, int& poi
 
 }  // namespace
 
-Same same_value(const Expression& a, Id ia, const Expression& b, Id ib, std::int64_t& fuel,
-                std::string& evidence) {
+namespace {
+
+Same same_by_identity(const Expression& a, Id ia, const Expression& b, Id ib, std::int64_t& fuel,
+                      std::string& evidence) {
   const auto x = exact_value(a, ia);
   const auto y = exact_value(b, ib);
   if (x && y) {
@@ -1275,6 +1278,25 @@ Same same_value(const Expression& a, Id ia, const Expression& b, Id ib, std::int
   }
   evidence = any_value ? "undecided: too few usable primes" : "undecided: no value";
   return Same::kUndecided;
+}
+
+}  // namespace
+
+Same same_value(const Expression& a, Id ia, const Expression& b, Id ib, std::int64_t& fuel,
+                std::string& evidence) {
+  const Same same = same_by_identity(a, ia, b, ib, fuel, evidence);
+  if (same != Same::kUndecided) {
+    return same;
+  }
+  switch (compare_balls(a, ia, b, ib, fuel, evidence)) {
+    case Balls::kDifferent:
+      return Same::kDifferent;
+    case Balls::kAgree:
+      return Same::kEqual;
+    case Balls::kUnknown:
+      break;
+  }
+  return fuel < 0 ? Same::kBudget : Same::kUndecided;
 }
 
 bool is_proportional(const Expression& a, Id ia, const Expression& b, Id ib, std::int64_t& fuel,

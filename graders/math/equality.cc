@@ -1,9 +1,14 @@
 #include "graders/math/equality.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cmath>
+#include <map>
 #include <memory>
+#include <optional>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "graders/bounds.h"
@@ -101,6 +106,102 @@ bool has_decimal(const Expression& e, Id id) {
   return false;
 }
 
+// Chinese numerals always; English number words where the profile asks.
+std::optional<Rational> number_from_words(const std::string& text, bool english) {
+  static const std::map<std::string, std::int64_t> kChinese = {
+      {"零", 0},  {"〇", 0},   {"一", 1},    {"二", 2},    {"两", 2}, {"三", 3},
+      {"四", 4},  {"五", 5},   {"六", 6},    {"七", 7},    {"八", 8}, {"九", 9},
+      {"十", 10}, {"百", 100}, {"千", 1000}, {"万", 10000}};
+  std::int64_t total = 0;
+  std::int64_t section = 0;
+  std::int64_t digit = -1;
+  bool any = false;
+  for (std::size_t i = 0; i + 2 < text.size() + 0 || i + 3 == text.size(); i += 3) {
+    const auto found = kChinese.find(text.substr(i, 3));
+    if (found == kChinese.end() || text.size() > 60) {
+      any = false;
+      break;
+    }
+    any = true;
+    const std::int64_t v = found->second;
+    if (v < 10) {
+      digit = digit > 0 && v < 10 ? digit * 10 + v : v;
+    } else if (v == 10000) {
+      total = (total + section + std::max<std::int64_t>(digit, 0)) * v;
+      section = 0;
+      digit = -1;
+    } else {
+      section += (digit < 0 ? 1 : digit) * v;
+      digit = -1;
+    }
+  }
+  if (any && text.size() % 3 == 0) {
+    return Rational(Integer(total + section + std::max<std::int64_t>(digit, 0)));
+  }
+  if (!english) {
+    return std::nullopt;
+  }
+  static const std::map<std::string, std::int64_t> kEnglish = {
+      {"zero", 0},         {"one", 1},      {"two", 2},        {"three", 3},     {"four", 4},
+      {"five", 5},         {"six", 6},      {"seven", 7},      {"eight", 8},     {"nine", 9},
+      {"ten", 10},         {"eleven", 11},  {"twelve", 12},    {"thirteen", 13}, {"fourteen", 14},
+      {"fifteen", 15},     {"sixteen", 16}, {"seventeen", 17}, {"eighteen", 18}, {"nineteen", 19},
+      {"twenty", 20},      {"thirty", 30},  {"forty", 40},     {"fifty", 50},    {"sixty", 60},
+      {"seventy", 70},     {"eighty", 80},  {"ninety", 90},    {"hundred", 100}, {"thousand", 1000},
+      {"million", 1000000}};
+  std::int64_t sum = 0;
+  std::int64_t part = 0;
+  bool negative = false;
+  bool some = false;
+  std::string word;
+  for (std::size_t i = 0; i <= text.size() && i < 200; ++i) {
+    const char c = i < text.size() ? text[i] : ' ';
+    if (c != ' ' && c != '-') {
+      word += c;
+      continue;
+    }
+    if (word.empty() || word == "and") {
+      word.clear();
+      continue;
+    }
+    if ((word == "minus" || word == "negative") && !some) {
+      negative = true;
+      word.clear();
+      continue;
+    }
+    const auto found = kEnglish.find(word);
+    if (found == kEnglish.end()) {
+      return std::nullopt;
+    }
+    some = true;
+    const std::int64_t v = found->second;
+    if (v == 100) {
+      part = std::max<std::int64_t>(part, 1) * 100;
+    } else if (v >= 1000) {
+      sum += std::max<std::int64_t>(part, 1) * v;
+      part = 0;
+    } else {
+      part += v;
+    }
+    word.clear();
+  }
+  if (!some) {
+    return std::nullopt;
+  }
+  return Rational(Integer(negative ? -(sum + part) : sum + part));
+}
+
+// The symbols of a tree in the order of their first appearance.
+void names_in_order(const Expression& e, Id id, std::vector<std::string>& out) {
+  const Node& n = e.at(id);
+  if (n.kind == Kind::kSymbol && std::find(out.begin(), out.end(), n.text) == out.end()) {
+    out.push_back(n.text);
+  }
+  for (const Id kid : n.children) {
+    names_in_order(e, kid, out);
+  }
+}
+
 class Ladder {
  public:
   explicit Ladder(const MathRules& rules) : rules_(rules) {}
@@ -110,6 +211,7 @@ class Ladder {
 
  private:
   bool value_equal(const Side& gold, const Side& pred);
+  std::optional<bool> by_written_form(const Side& gold, const Side& pred);
   bool members_equal(const std::vector<Side>& gold, const std::vector<Side>& pred);
   bool sets_on_line_equal(const Side& gold, const Side& pred);
   void members_of(const Side& s, std::vector<Side>& out, int plus_minus_left);
@@ -543,7 +645,94 @@ bool Ladder::relation_equal(const Side& gold, const Side& pred) {
   return false;
 }
 
+// A fraction of two integers as written, with its sign.
+std::optional<std::pair<Integer, Integer>> written_fraction(const Side& s) {
+  if (s.kind() == Kind::kNegative) {
+    auto inner = written_fraction(s.child(0));
+    if (inner) {
+      inner->first = -inner->first;
+    }
+    return inner;
+  }
+  if (s.kind() != Kind::kQuotient) {
+    return std::nullopt;
+  }
+  const auto integer = [](const Side& part) -> std::optional<Integer> {
+    const bool minus = part.kind() == Kind::kNegative;
+    const Side& bare = minus ? part.child(0) : part;
+    if (bare.kind() != Kind::kNumber || !bare.node().value.is_integer()) {
+      return std::nullopt;
+    }
+    return minus ? Integer(-bare.node().value.num) : bare.node().value.num;
+  };
+  const auto top = integer(s.child(0));
+  const auto bottom = integer(s.child(1));
+  if (!top || !bottom || *bottom == 0) {
+    return std::nullopt;
+  }
+  return *bottom < 0 ? std::make_pair(Integer(-*top), Integer(-*bottom))
+                     : std::make_pair(*top, *bottom);
+}
+
+bool is_written_integer(const Side& s) {
+  const Side bare = s.kind() == Kind::kNegative ? s.child(0) : s;
+  return bare.kind() == Kind::kNumber && bare.node().value.is_integer();
+}
+
+// What a profile says of two scalars before their values are compared; nothing: go on.
+std::optional<bool> Ladder::by_written_form(const Side& gold, const Side& pred) {
+  const auto g = written_fraction(gold);
+  const auto p = written_fraction(pred);
+  if (rules_.needs_reduced_form) {
+    if (g && p && *g != *p) {
+      evidence = "not the fraction of the gold";
+      return false;
+    }
+    if (is_written_integer(gold) != is_written_integer(pred)) {
+      evidence = "only one side is written as an integer";
+      return false;
+    }
+  }
+  if (rules_.is_trivial_only) {
+    const auto is_reducible = [](const auto& f) {
+      return f && boost::multiprecision::gcd(f->first, f->second) != 1;
+    };
+    if ((is_reducible(g) || is_reducible(p)) && !(g && p && *g == *p)) {
+      evidence = "a fraction would have to be cancelled";
+      return false;
+    }
+  }
+  const auto x =
+      rules_.rounds_to_gold || rules_.is_loose ? exact_value(*gold.e, gold.id) : std::nullopt;
+  const auto y = x ? exact_value(*pred.e, pred.id) : std::nullopt;
+  if (!x || !y) {
+    return std::nullopt;
+  }
+  if (rules_.is_loose) {
+    const Rational larger = absolute(*x) < absolute(*y) ? absolute(*y) : absolute(*x);
+    if (!(larger * Rational(Integer(1), Integer(1000)) < absolute(*x - *y))) {
+      evidence = "tolerance: within a thousandth";
+      return true;
+    }
+  }
+  if (rules_.rounds_to_gold && has_decimal(*gold.e, gold.id)) {
+    Integer scale = 1;
+    for (int places = 0; places < 30 && (x->num * scale) % x->den != 0; ++places) {
+      scale *= 10;
+    }
+    const Rational half(Integer(1), 2 * scale);
+    if (!(half < absolute(*x - *y))) {
+      evidence = "tolerance: rounded to the decimals of the gold";
+      return true;
+    }
+  }
+  return std::nullopt;
+}
+
 bool Ladder::value_equal(const Side& gold, const Side& pred) {
+  if (const auto decided = by_written_form(gold, pred)) {
+    return *decided;
+  }
   std::string why;
   const Same same = same_value(*gold.e, gold.id, *pred.e, pred.id, fuel_, why);
   evidence = why;
@@ -681,6 +870,16 @@ bool Ladder::equal(Side g, Side p) {
     return equal(g, p.child(0));
   }
 
+  if ((g.kind() == Kind::kText) != (p.kind() == Kind::kText)) {
+    const Side& words = g.kind() == Kind::kText ? g : p;
+    const Side& other = g.kind() == Kind::kText ? p : g;
+    const auto value = number_from_words(words.node().text, false);
+    if (value) {
+      const auto y = exact_value(*other.e, other.id);
+      evidence = "a number in words";
+      return y && *value == *y;
+    }
+  }
   if (g.kind() == Kind::kText || p.kind() == Kind::kText) {
     evidence = "text";
     return g.kind() == p.kind() && g.node().text == p.node().text;
@@ -992,6 +1191,28 @@ Readable how_readable(std::string_view text) {
   const bool is_name = first == "sqrt" || first == "pi" || first == "sin" || first == "cos" ||
                        first == "tan" || first == "exp" || first == "ln" || first == "log";
   const bool has_digit = bare.find_first_of("0123456789") != std::string_view::npos;
+  // Words outside \\text{…} that are no names of functions.
+  std::int64_t words = 0;
+  for (std::size_t i = 0; i < bare.size() && words < 4;) {
+    if (std::isalpha(static_cast<unsigned char>(bare[i])) == 0) {
+      ++i;
+      continue;
+    }
+    const bool is_command = i > 0 && (bare[i - 1] == '\\' || bare[i - 1] == '{');
+    const std::size_t from = i;
+    while (i < bare.size() && std::isalpha(static_cast<unsigned char>(bare[i])) != 0) {
+      ++i;
+    }
+    static constexpr std::array<std::string_view, 9> kVerbs = {
+        "is", "are", "as", "the", "approximately", "about", "equals", "got", "get"};
+    words += !is_command && std::find(kVerbs.begin(), kVerbs.end(), bare.substr(from, i - from)) !=
+                                kVerbs.end()
+                 ? 1
+                 : 0;
+  }
+  if (words >= 2) {
+    return Readable::kNo;
+  }
   if (run >= 2 && !is_name && has_digit && bare.find(' ') != std::string_view::npos &&
       bare.find('=') != run && bare.find('=') != run + 1) {
     return Readable::kNo;
@@ -1021,8 +1242,19 @@ Status check_gold(std::string_view gold) {
 
 MathComparison compare_math(std::string_view gold, std::string_view pred, const MathRules& rules) {
   MathComparison result;
-  const std::string_view g = unwrap_answer(gold);
-  const std::string_view p = unwrap_answer(pred);
+  std::string_view g = unwrap_answer(gold);
+  std::string_view p = unwrap_answer(pred);
+  std::array<std::string, 2> digits;
+  if (rules.reads_number_words) {
+    const auto replace = [](std::string_view& text, std::string& value) {
+      if (const auto number = number_from_words(fold_words(text), true)) {
+        value = print_rational(*number);
+        text = value;
+      }
+    };
+    replace(g, digits[0]);
+    replace(p, digits[1]);
+  }
   result.gold_form = normal_string(g);
   result.pred_form = normal_string(p);
   if (p.empty()) {
@@ -1057,6 +1289,20 @@ MathComparison compare_math(std::string_view gold, std::string_view pred, const 
   const Id gold_root = gold_tree->root;
   const Id pred_root = pred_tree->root;
   const Side a{std::make_shared<Expression>(std::move(*gold_tree)), gold_root};
+  if (rules.names_are_free) {
+    std::vector<std::string> theirs;
+    std::vector<std::string> ours;
+    names_in_order(*pred_tree, pred_root, theirs);
+    names_in_order(*a.e, a.id, ours);
+    if (theirs.size() == ours.size()) {
+      for (Node& node : pred_tree->nodes) {
+        const auto at = std::find(theirs.begin(), theirs.end(), node.text);
+        if (node.kind == Kind::kSymbol && at != theirs.end()) {
+          node.text = ours[static_cast<std::size_t>(at - theirs.begin())];
+        }
+      }
+    }
+  }
   const Side b{std::make_shared<Expression>(std::move(*pred_tree)), pred_root};
   const bool equal =
       ladder.equal(a, b) ||

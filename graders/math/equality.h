@@ -25,6 +25,12 @@ struct MathRules {
   int decimals = 6;  // tolerance of decimal literals: 10^-decimals
   bool is_percent_lenient = false;
   bool set_relation_both_ways = false;
+  bool is_loose = false;            // numbers within a thousandth of the larger
+  bool rounds_to_gold = false;      // the answer is rounded to the decimals of the gold
+  bool needs_reduced_form = false;  // fractions as in the gold, an integer where the gold is one
+  bool is_trivial_only = false;     // cancelling a fraction is not the grader's work
+  bool names_are_free = false;      // other names for the same variables, by first appearance
+  bool reads_number_words = false;  // "forty-two" is 42
 };
 
 MathComparison compare_math(std::string_view gold, std::string_view pred, const MathRules& rules);

@@ -441,6 +441,23 @@ Status Lexer::command() {
 
 Status Lexer::step() {
   const char c = s_[i_];
+  // "\\text" and its like whose first letters became a control character on the way here
+  const auto lost = [&](char control, std::string_view rest) {
+    return c == control && s_.substr(i_ + 1, rest.size()) == rest;
+  };
+  if (lost('\t', "ext{")) {
+    ++i_;
+    while (i_ < s_.size() && s_[i_] != '{') {
+      ++i_;
+    }
+    put(TokenKind::kText, std::string(group()));
+    return ok_status();
+  }
+  if (lost('\t', "imes") || lost('\f', "rac")) {
+    i_ += c == '\t' ? 5 : 4;
+    put(TokenKind::kCommand, c == '\t' ? "times" : "frac");
+    return ok_status();
+  }
   if (c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '~') {
     space_ = true;
     ++i_;

@@ -128,6 +128,7 @@ class Parser {
   bool starts_primary() const;
   bool at_separator();
   bool unit_follows() const;
+  bool unit_is_and() const;
   std::string raw_group();
 
   std::vector<Token> t_;
@@ -613,6 +614,11 @@ bool Parser::unit_follows() const {
   return word != "and" && word != "or";
 }
 
+bool Parser::unit_is_and() const {
+  return (is_kind(TokenKind::kText) || is_kind(TokenKind::kWord)) &&
+         (fold_words(t_[i_].text) == "and" || fold_words(t_[i_].text) == "or");
+}
+
 Parser::Id Parser::answers() {
   std::vector<Id> members;
   std::vector<std::size_t> group_ends;  // where a semicolon stood
@@ -663,7 +669,9 @@ Parser::Id Parser::answers() {
       break;
     }
     only_commas = only_commas && is_op(",");
-    if (is_op(";")) {
+    const bool and_between =
+        unit_is_and() && e_.at(members.back()).kind == Kind::kRelation && members.size() > 1;
+    if (is_op(";") || and_between) {
       group_ends.push_back(members.size());
     }
     if (!at_separator()) {

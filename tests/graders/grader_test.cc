@@ -30,10 +30,65 @@ TEST(MakeGraderTest, SaysWhyCodeIsNotGraded) {
 
 TEST(MakeGraderTest, ListsTheProfilesThereAre) {
   GraderSpec spec;
-  spec.profile = "loose-numeric";
+  spec.profile = "loosest";
   const auto grader = make_grader(spec);
   ASSERT_FALSE(grader);
   EXPECT_NE(grader.error().message.find("percent-lenient"), std::string::npos);
+}
+
+Outcome by_profile(const std::string& profile, const std::string& gold, const std::string& text,
+                   const std::string& extraction = "whole") {
+  GraderSpec spec;
+  spec.profile = profile;
+  spec.extraction = extraction;
+  const auto grader = make_grader(spec);
+  EXPECT_TRUE(grader.has_value()) << profile;
+  GradeRequest request;
+  request.text = text;
+  request.target = gold;
+  return (*grader)->grade(request).outcome;
+}
+
+TEST(ProfileTest, DecidesWhatTheDefaultDecidesOtherwise) {
+  struct Case {
+    std::string profile;
+    std::string gold;
+    std::string text;
+    bool by_default;
+    bool by_profile;
+  };
+
+  const std::vector<Case> cases = {
+      {"percent-lenient", "40", "40\\%", false, true},
+      {"set-relation-both-ways", "(-1, 3]", "-1 < x \\le 3", false, true},
+      {"free-variable-names", "a^2 + 3b", "x^2 + 3y", false, true},
+      {"free-variable-names", "a^2 + 3b", "x^2 + 4y", false, false},
+      {"loose-numeric", "1000", "1000.9", false, true},
+      {"loose-numeric", "1000", "1002", false, false},
+      {"round-to-gold-decimals", "0.67", "\\frac{2}{3}", false, true},
+      {"round-to-gold-decimals", "0.66", "\\frac{2}{3}", false, false},
+      {"prm800k-reduced-form", "\\frac{3}{4}", "\\frac{6}{8}", true, false},
+      {"prm800k-reduced-form", "3", "\\frac{6}{2}", true, false},
+      {"trivial-simplification-only", "\\frac{91}{7}", "13", true, false},
+      {"trivial-simplification-only", "2x + 3", "3 + 2x", true, true},
+      {"number-words", "42", "forty-two", false, true},
+      {"number-words", "1300", "one thousand three hundred", false, true},
+  };
+  for (const Case& c : cases) {
+    EXPECT_EQ(by_profile("default", c.gold, c.text) == Outcome::kCorrect, c.by_default)
+        << c.gold << " | " << c.text;
+    EXPECT_EQ(by_profile(c.profile, c.gold, c.text) == Outcome::kCorrect, c.by_profile)
+        << c.profile << ": " << c.gold << " | " << c.text;
+  }
+}
+
+TEST(ProfileTest, DecidesWhereTheAnswerIs) {
+  const std::string two = "\\boxed{3}, \\boxed{5}";
+  EXPECT_EQ(by_profile("default", "5", two, "auto"), Outcome::kIncorrect);
+  EXPECT_EQ(by_profile("last-box-only", "5", two, "auto"), Outcome::kCorrect);
+  const std::string both = "The final answer is $8$. As a check: \\boxed{2}";
+  EXPECT_EQ(by_profile("default", "8", both, "auto"), Outcome::kIncorrect);
+  EXPECT_EQ(by_profile("boxed-after-final-answer", "8", both, "auto"), Outcome::kCorrect);
 }
 
 TEST(MakeGraderTest, RefusesAPatternWithoutAGroup) {
