@@ -15,6 +15,7 @@
 #include "base/rng.h"
 #include "engine/catalog.h"
 #include "engine/cpu/cpu_runner.h"
+#include "harness/bench_graders.h"
 #include "harness/command.h"
 #include "harness/exit_codes.h"
 
@@ -193,6 +194,18 @@ void add_bench_commands(CLI::App& app, Action& action) {
   engine->callback([&action, flags] {
     action = [flags] {
       const Status status = bench_engine(*flags);
+      return status ? kExitOk : report_failure(status.error());
+    };
+  });
+  CLI::App* graders = bench->add_subcommand("graders", "microseconds a pair of the math grader");
+  auto pairs = std::make_shared<GraderBench>();
+  graders->add_option("--set", pairs->set, "JSON lines: gold, pred, mode, profile")->required();
+  graders->add_option("--repeat", pairs->repeat, "rounds; the median of each pair counts")
+      ->check(CLI::Range(1, 1000));
+  graders->add_flag("--json", pairs->json, "one JSON object");
+  graders->callback([&action, pairs] {
+    action = [pairs] {
+      const Status status = bench_graders(*pairs);
       return status ? kExitOk : report_failure(status.error());
     };
   });

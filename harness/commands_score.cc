@@ -16,6 +16,7 @@
 #include "graders/rewards.h"
 #include "harness/command.h"
 #include "harness/filter.h"
+#include "harness/score_line.h"
 
 namespace r1eval {
 namespace {
@@ -33,39 +34,9 @@ class Stopwatch {
 
 Result<OrderedJson> score_math(const Json& input, const std::string& profile_flag) {
   const Stopwatch watch;
-  R1_TRY(const std::string gold, get_string(input, "gold"));
-  R1_TRY(const std::string pred, get_string(input, "pred"));
-  const std::string mode = string_or(input, "mode", "answer");
-  if (mode != "answer" && mode != "text") {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("mode '{}': expected 'answer' or 'text'", mode));
-  }
-  GraderSpec spec;
-  spec.profile = profile_flag.empty() ? string_or(input, "profile", "default") : profile_flag;
-  spec.decimals = 6;
-  if (const Json* config = find_member(input, "config")) {
-    spec.decimals = static_cast<int>(int_or(*config, "decimals", 6));
-    if (const Json* match = find_member(*config, "match"); match != nullptr && match->is_array()) {
-      spec.delimited_only = match->size() == 1 && match->front() == "latex";
-    }
-  }
-  spec.extraction = mode == "answer" ? "whole" : "auto";
-  R1_TRY(const std::unique_ptr<Grader> grader, make_grader(spec));
-  GradeRequest request;
-  request.text = pred;
-  request.target = gold;
-  Verdict verdict;
-  if (const Status readable = grader->check_target(request); !readable) {
-    // Equal strings are equal whatever they mean; anything else is not ours to judge.
-    verdict = grader->grade(request);
-    if (verdict.outcome != Outcome::kCorrect) {
-      verdict.outcome = Outcome::kUnscored;
-      verdict.rule = "unreadable_gold";
-      verdict.evidence = readable.error().message;
-    }
-  } else {
-    verdict = grader->grade(request);
-  }
+  R1_TRY(const MathLine line, read_math_line(input, profile_flag));
+  R1_TRY(const std::unique_ptr<Grader> grader, make_grader(line.spec));
+  const Verdict verdict = grade_math_line(*grader, line);
   OrderedJson out;
   out["verdict"] = outcome_name(verdict.outcome);
   out["answer"] = verdict.answer;

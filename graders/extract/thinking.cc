@@ -1,6 +1,9 @@
 #include "graders/extract/thinking.h"
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 
 namespace r1eval {
 namespace {
@@ -70,38 +73,116 @@ SplitThinking split_thinking(const ThinkingInput& input, const ThinkTags& tags) 
   return split;
 }
 
-AnswerPart find_answer_part(std::string_view text, bool salvage_unfinished) {
-  static constexpr std::array<std::array<std::string_view, 2>, 5> kPairs = {{
-      {"<think>", "</think>"},
-      {"<thought>", "</thought>"},
-      {"<|begin_of_thought|>", "<|end_of_thought|>"},
-      {"[THINK]", "[/THINK]"},
-      {"<thinking>", "</thinking>"},
-  }};
-  AnswerPart part;
-  part.to = text.size();
-  for (const auto& [open, close] : kPairs) {
-    const std::size_t at = text.rfind(close);
-    if (at != std::string_view::npos && at + close.size() > part.from) {
-      part.from = at + close.size();
+namespace {
+
+// The marks of one turn, told apart by what they do to the answer.
+enum class Mark : std::uint8_t { kNone, kOpen, kClose, kEndOfTurn };
+
+struct MarkText {
+  std::string_view text;
+  Mark mark;
+};
+
+constexpr std::array<MarkText, 16> kMarks = {{
+    {"<think>", Mark::kOpen},
+    {"</think>", Mark::kClose},
+    {"<thought>", Mark::kOpen},
+    {"</thought>", Mark::kClose},
+    {"<thinking>", Mark::kOpen},
+    {"</thinking>", Mark::kClose},
+    {"<|begin_of_thought|>", Mark::kOpen},
+    {"<|end_of_thought|>", Mark::kClose},
+    {"[THINK]", Mark::kOpen},
+    {"[/THINK]", Mark::kClose},
+    {"<｜end▁of▁sentence｜>", Mark::kEndOfTurn},
+    {"<|im_end|>", Mark::kEndOfTurn},
+    {"<|endoftext|>", Mark::kEndOfTurn},
+    {"<|eot_id|>", Mark::kEndOfTurn},
+    {"<|im_start|>", Mark::kEndOfTurn},
+    {"</s>", Mark::kEndOfTurn},
+}};
+
+const MarkText* mark_at(std::string_view text, std::size_t at) {
+  for (const MarkText& mark : kMarks) {
+    if (text.compare(at, mark.text.size(), mark.text) == 0) {
+      return &mark;
     }
   }
-  for (const auto& [open, close] : kPairs) {
-    const std::size_t at = text.find(open, part.from);
-    if (at != std::string_view::npos && at < part.to) {
-      part.is_unfinished = true;
-      part.to = at;
+  return nullptr;
+}
+
+// The last closing tag's end, or 0. Jumps from bracket to bracket with memrchr.
+std::size_t after_last_close(std::string_view text) {
+  std::size_t best = 0;
+  for (const char bracket : {'<', '['}) {
+    std::size_t end = text.size();
+    while (end > best) {
+      const void* found = ::memrchr(text.data(), bracket, end);
+      if (found == nullptr) {
+        break;
+      }
+      const auto at = static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+      const MarkText* mark = mark_at(text, at);
+      if (mark != nullptr && mark->mark == Mark::kClose) {
+        best = std::max(best, at + mark->text.size());
+        break;
+      }
+      end = at;
     }
+  }
+  return best;
+}
+
+// The first opening tag or end of turn in text[from, …).
+std::size_t first_stop(std::string_view text, std::size_t from, Mark& what) {
+  std::size_t best = std::string_view::npos;
+  for (const char bracket : {'<', '['}) {
+    for (std::size_t at = text.find(bracket, from); at < best; at = text.find(bracket, at + 1)) {
+      const MarkText* mark = mark_at(text, at);
+      if (mark != nullptr && mark->mark != Mark::kClose) {
+        best = at;
+        what = mark->mark;
+        break;
+      }
+    }
+  }
+  return best;
+}
+
+// The last place of `word` in text[from, to), or npos; `word` begins with "<".
+std::size_t last_of(std::string_view text, std::size_t from, std::size_t to,
+                    std::string_view word) {
+  while (to > from) {
+    const void* found = ::memrchr(text.data() + from, '<', to - from);
+    if (found == nullptr) {
+      break;
+    }
+    to = static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+    if (text.compare(to, word.size(), word) == 0) {
+      return to;
+    }
+  }
+  return std::string_view::npos;
+}
+
+}  // namespace
+
+AnswerPart find_answer_part(std::string_view text, bool salvage_unfinished) {
+  AnswerPart part;
+  part.from = after_last_close(text);
+  part.to = text.size();
+  Mark stop = Mark::kNone;
+  const std::size_t at = first_stop(text, part.from, stop);
+  if (at != std::string_view::npos) {
+    part.to = at;
+    part.is_unfinished = stop == Mark::kOpen;
   }
   if (part.is_unfinished && salvage_unfinished) {
     part = {0, text.size(), true};
-  }
-  static constexpr std::array<std::string_view, 6> kEndOfTurn = {
-      "<｜end▁of▁sentence｜>", "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|im_start|>", "</s>"};
-  for (const std::string_view marker : kEndOfTurn) {
-    const std::size_t at = text.find(marker, part.from);
-    if (at != std::string_view::npos && at < part.to) {
-      part.to = at;
+    for (const MarkText& mark : kMarks) {
+      const std::size_t end =
+          mark.mark == Mark::kEndOfTurn ? text.find(mark.text) : std::string_view::npos;
+      part.to = std::min(part.to, end);
     }
   }
   static constexpr std::array<std::array<std::string_view, 2>, 2> kWraps = {{
@@ -109,9 +190,9 @@ AnswerPart find_answer_part(std::string_view text, bool salvage_unfinished) {
       {"<|begin_of_solution|>", "<|end_of_solution|>"},
   }};
   for (const auto& [open, close] : kWraps) {
-    const std::size_t at = text.substr(0, part.to).rfind(open);
-    if (at != std::string_view::npos && at >= part.from) {
-      part.from = at + open.size();
+    const std::size_t wrap = last_of(text, part.from, part.to, open);
+    if (wrap != std::string_view::npos) {
+      part.from = wrap + open.size();
       const std::size_t end = text.find(close, part.from);
       if (end != std::string_view::npos && end < part.to) {
         part.to = end;
