@@ -12,7 +12,8 @@
 #include <set>
 
 #include "graders/bounds.h"
-#include "graders/math/canon.h"
+#include "graders/math/exact.h"
+#include "graders/math/numeric.h"
 
 namespace r1eval {
 namespace {

@@ -1,0 +1,161 @@
+#include "graders/math/identity.h"
+
+#include <algorithm>
+#include <cmath>
+#include <complex>
+#include <optional>
+#include <vector>
+
+#include "graders/bounds.h"
+#include "graders/math/exact.h"
+#include "graders/math/modular_field.h"
+#include "graders/math/numeric.h"
+
+namespace r1eval {
+namespace {
+
+using namespace modular;
+
+bool is_prime(U64 n) {
+  U64 d = n - 1;
+  int s = 0;
+  for (; (d & 1) == 0; d >>= 1) {
+    ++s;
+  }
+  for (const U64 a :
+       {2ULL, 3ULL, 5ULL, 7ULL, 11ULL, 13ULL, 17ULL, 19ULL, 23ULL, 29ULL, 31ULL, 37ULL}) {
+    U64 x = pow_mod(a, d, n);
+    if (x == 1 || x == n - 1) {
+      continue;
+    }
+    bool composite = true;
+    for (int r = 1; r < s && composite; ++r) {
+      x = mul(x, x, n);
+      composite = x != n - 1;
+    }
+    if (composite) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Primes below 2^61 that leave 23 (real: 2 and 3 are squares, -1 is not, cube roots are unique) or
+// 1 (complex: -1, 2 and 3 are squares) modulo 24.
+const std::vector<U64>& primes(bool is_complex) {
+  const auto make = [](U64 residue) {
+    std::vector<U64> list;
+    U64 n = (U64{1} << 61) - 1 - mix(residue) % (U64{1} << 50);
+    n -= n % 24;
+    for (n += residue; list.size() < 160; n -= 24) {
+      if (is_prime(n)) {
+        list.push_back(n);
+      }
+    }
+    return list;
+  };
+  static const std::vector<U64> real = make(23);
+  static const std::vector<U64> complex = make(1);
+  return is_complex ? complex : real;
+}
+
+bool needs_complex(const Expression& e, Id id) {
+  const Node& n = e.at(id);
+  if (n.kind == Kind::kConstant && n.text == "i") {
+    return true;
+  }
+  if (n.kind == Kind::kFunction && n.text == "root") {
+    const auto value = exact_value(e, n.children[0]);
+    const auto degree = exact_value(e, n.children[1]);
+    if (value && value->num < 0 && degree && degree->small_int().value_or(1) % 2 == 0) {
+      return true;
+    }
+  }
+  for (const Id kid : n.children) {
+    if (needs_complex(e, kid)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Do the two sides differ at a point where both have a value? Counts those points.
+bool is_refuted(const Expression& a, Id ia, const Expression& b, Id ib, int& points) {
+  const bool constant = !has_symbols(a, ia) && !has_symbols(b, ib);
+  for (int point = 0; point < (constant ? 1 : 8); ++point) {
+    const std::complex<double> x = numeric_value(a, ia, point);
+    const std::complex<double> y = numeric_value(b, ib, point);
+    if (!std::isfinite(std::abs(x)) || !std::isfinite(std::abs(y))) {
+      continue;
+    }
+    ++points;
+    const double scale = std::max({1e-6, std::abs(x), std::abs(y)});
+    if (std::abs(x - y) > 1e-7 * std::max(1.0, scale) && scale < 1e12) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+Same same_by_identity(const Expression& a, Id ia, const Expression& b, Id ib, std::int64_t& fuel,
+                      std::string& evidence) {
+  const auto x = exact_value(a, ia);
+  const auto y = exact_value(b, ib);
+  if (x && y) {
+    evidence = "exact";
+    return *x == *y ? Same::kEqual : Same::kDifferent;
+  }
+  fuel -= 200;
+  int points = 0;
+  if (is_refuted(a, ia, b, ib, points)) {
+    evidence = "the values differ at a sample point";
+    return Same::kDifferent;
+  }
+  const bool is_complex = needs_complex(a, ia) || needs_complex(b, ib);
+  int agreed = 0;
+  bool any_value = false;
+  for (const U64 p : primes(is_complex)) {
+    bool equal = false;
+    bool has_value = false;
+    for (U64 signs = 0; signs < static_cast<U64>(bounds::kMaxSignChoices); ++signs) {
+      Field field(p, is_complex, signs, fuel);
+      const auto u = field.value(a, ia);
+      const auto v = u ? field.value(b, ib) : u;
+      if (fuel < 0) {
+        evidence = "budget";
+        return Same::kBudget;
+      }
+      if (!v) {
+        if (field.why == Field::Why::kFail) {
+          evidence = "undecided: outside what the identity test covers";
+          return Same::kUndecided;
+        }
+        break;
+      }
+      has_value = true;
+      any_value = true;
+      // A root's sign is only known from the values at a point.
+      equal = *u == *v && (field.roots_used() == 0 || points > 0);
+      if (equal || (U64{1} << std::min(field.roots_used(), 20)) <= signs + 1) {
+        break;
+      }
+    }
+    if (!has_value) {
+      continue;
+    }
+    if (!equal) {
+      evidence = "undecided: the identity test does not confirm it";
+      return Same::kUndecided;
+    }
+    if (++agreed == 3) {
+      evidence = "identity_bound: equal modulo 3 primes of 61 bits";
+      return Same::kEqual;
+    }
+  }
+  evidence = any_value ? "undecided: too few usable primes" : "undecided: no value";
+  return Same::kUndecided;
+}
+
+}  // namespace r1eval

@@ -1,0 +1,46 @@
+// The equality ladder over two trees: each rung answers equal, different, or passes on.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graders/bounds.h"
+#include "graders/math/equality.h"
+#include "graders/math/side.h"
+
+namespace r1eval {
+
+class Ladder {
+ public:
+  explicit Ladder(const MathRules& rules) : rules_(rules) {}
+
+  bool equal(Side gold, Side pred);
+  std::string evidence = "structure";
+
+ private:
+  bool value_equal(const Side& gold, const Side& pred);
+  std::optional<bool> by_written_form(const Side& gold, const Side& pred);
+  bool members_equal(const std::vector<Side>& gold, const std::vector<Side>& pred);
+  bool sets_on_line_equal(const Side& gold, const Side& pred);
+  void members_of(const Side& s, std::vector<Side>& out, int plus_minus_left);
+  bool relation_equal(const Side& gold, const Side& pred);
+
+  struct Piece {
+    Side lo, hi;
+    bool lo_open, hi_open;
+    double lo_value, hi_value;
+  };
+
+  bool pieces_of(const Side& s, std::vector<Piece>& out);
+  Side evaluate_set(const Side& s);
+  static double end_value(const Side& s);
+
+  const MathRules& rules_;
+  int depth_ = 0;
+  int steps_ = 0;
+  std::int64_t fuel_ = bounds::kMaxFuel;
+};
+
+}  // namespace r1eval

@@ -1,0 +1,251 @@
+// Intervals, inequalities in one variable and finite sets as subsets of the real line.
+#include <algorithm>
+#include <cmath>
+
+#include "graders/math/ladder.h"
+#include "graders/math/numeric.h"
+
+namespace r1eval {
+
+using Id = std::int32_t;
+
+double Ladder::end_value(const Side& s) {
+  if (s.kind() == Kind::kPercent) {
+    return end_value(s.child(0)) / 100;
+  }
+  if (s.kind() == Kind::kConstant && s.node().text == "infty") {
+    return HUGE_VAL;
+  }
+  if ((s.kind() == Kind::kNegative || s.kind() == Kind::kSum) && s.size() == 1 &&
+      s.child(0).kind() == Kind::kConstant && s.child(0).node().text == "infty") {
+    return s.kind() == Kind::kNegative ? -HUGE_VAL : HUGE_VAL;
+  }
+  const double value = has_symbols(*s.e, s.id) ? std::nan("") : numeric_value(*s.e, s.id, 0).real();
+  return std::isinf(value) ? std::nan("") : value;  // too large is not infinite
+}
+
+bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
+  if (out.size() > 64) {
+    return false;
+  }
+  const auto infinity = [&](bool minus) {
+    const auto tree = s.copy();
+    Node inf;
+    inf.kind = Kind::kConstant;
+    inf.text = "infty";
+    Id id = tree->add(inf);
+    if (minus) {
+      Node negative;
+      negative.kind = Kind::kNegative;
+      negative.children = {id};
+      id = tree->add(negative);
+    }
+    return Side{tree, id};
+  };
+  const auto put = [&](const Side& lo, const Side& hi, bool lo_open, bool hi_open) {
+    out.push_back({lo, hi, lo_open, hi_open, end_value(lo), end_value(hi)});
+    return !std::isnan(out.back().lo_value) && !std::isnan(out.back().hi_value);
+  };
+  if (is_membership(s)) {
+    return pieces_of(s.child(1), out);
+  }
+  if (s.kind() == Kind::kTuple && s.size() == 2) {
+    const std::string& b = s.node().text;
+    const bool lo_open = b.front() != '[';
+    const bool hi_open = b.back() != ']';
+    return put(s.child(0), s.child(1), lo_open, hi_open);
+  }
+  if (s.kind() == Kind::kUnion || (s.kind() == Kind::kList && is_inequality(s.child(0)))) {
+    for (std::size_t k = 0; k < s.size(); ++k) {
+      if (!pieces_of(s.child(k), out)) {
+        return false;
+      }
+    }
+    return true;
+  }
+  if (s.kind() == Kind::kIntersection) {
+    std::vector<Piece> left;
+    std::vector<Piece> right;
+    if (!pieces_of(s.child(0), left) || !pieces_of(s.child(1), right)) {
+      return false;
+    }
+    for (const Piece& a : left) {
+      for (const Piece& b : right) {
+        const bool a_starts = a.lo_value > b.lo_value || (a.lo_value == b.lo_value && a.lo_open);
+        const bool a_ends = a.hi_value < b.hi_value || (a.hi_value == b.hi_value && a.hi_open);
+        const Piece& lo = a_starts ? a : b;
+        const Piece& hi = a_ends ? a : b;
+        const bool is_point = lo.lo_value == hi.hi_value && !lo.lo_open && !hi.hi_open;
+        if (lo.lo_value < hi.hi_value || is_point) {
+          out.push_back({lo.lo, hi.hi, lo.lo_open, hi.hi_open, lo.lo_value, hi.hi_value});
+        }
+        if (out.size() > 64) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+  if (s.kind() == Kind::kSet && s.size() >= 1) {
+    for (std::size_t k = 0; k < s.size(); ++k) {
+      if (!put(s.child(k), s.child(k), false, false)) {
+        return false;
+      }
+    }
+    return true;
+  }
+  if (s.kind() == Kind::kSymbol && s.node().text.starts_with("R")) {
+    if (s.node().text == "R") {
+      return put(infinity(true), infinity(false), true, true);
+    }
+    const auto tree = s.copy();
+    const Id zero_id = tree->add(Node());
+    const Side zero{tree, zero_id};
+    return s.node().text == "R+" ? put(zero, infinity(false), true, true)
+                                 : put(infinity(true), zero, true, true);
+  }
+  if (s.kind() == Kind::kDifference && s.child(1).kind() == Kind::kSet) {
+    if (!pieces_of(s.child(0), out)) {
+      return false;
+    }
+    for (std::size_t k = 0; k < s.child(1).size(); ++k) {
+      const Side hole = s.child(1).child(k);
+      const double v = end_value(hole);
+      for (std::size_t p = 0; p < out.size(); ++p) {
+        if (out[p].lo_value < v && v < out[p].hi_value) {
+          Piece right = out[p];
+          right.lo = hole;
+          right.lo_value = v;
+          right.lo_open = true;
+          out[p].hi = hole;
+          out[p].hi_value = v;
+          out[p].hi_open = true;
+          out.push_back(right);
+          break;
+        }
+      }
+    }
+    return true;
+  }
+  if (is_inequality(s)) {
+    const std::string& ops = s.node().text;
+    const auto open = [](char c) { return c == '<' || c == '>'; };
+    const auto less = [](char c) { return c == '<' || c == 'l'; };
+    const auto is_variable = [](const Side& side) {
+      return side.kind() == Kind::kSymbol ||
+             (side.kind() == Kind::kFunction && side.node().text.size() == 1);
+    };
+    if (ops.size() == 2 && is_variable(s.child(1)) && less(ops[0]) == less(ops[1])) {
+      return less(ops[0]) ? put(s.child(0), s.child(2), open(ops[0]), open(ops[1]))
+                          : put(s.child(2), s.child(0), open(ops[1]), open(ops[0]));
+    }
+    if (ops.size() == 1 && is_variable(s.child(0)) && !has_symbols(*s.e, s.child(1).id)) {
+      return less(ops[0]) ? put(infinity(true), s.child(1), true, open(ops[0]))
+                          : put(s.child(1), infinity(false), open(ops[0]), true);
+    }
+    if (ops.size() == 1 && is_variable(s.child(1)) && !has_symbols(*s.e, s.child(0).id)) {
+      return less(ops[0]) ? put(s.child(0), infinity(false), open(ops[0]), true)
+                          : put(infinity(true), s.child(0), true, open(ops[0]));
+    }
+  }
+  return false;
+}
+
+// Intersections and differences of finite sets, and of an interval with a finite set, carried out.
+Side Ladder::evaluate_set(const Side& s) {
+  if ((s.kind() != Kind::kIntersection && s.kind() != Kind::kUnion &&
+       s.kind() != Kind::kDifference) ||
+      depth_ > 32) {
+    return s;
+  }
+  const Side left = evaluate_set(s.child(0));
+  const Side right = evaluate_set(s.child(1));
+  const bool finite_left = left.kind() == Kind::kSet;
+  const bool finite_right = right.kind() == Kind::kSet;
+  if (!finite_left && !(finite_right && s.kind() == Kind::kIntersection)) {
+    return s;
+  }
+  const Side& members = finite_left ? left : right;
+  const Side& other = finite_left ? right : left;
+  const auto tree = std::make_shared<Expression>(*members.e);
+  Node result;
+  result.kind = Kind::kSet;
+  std::vector<Piece> pieces;
+  if (other.kind() != Kind::kSet && !pieces_of(other, pieces)) {
+    return s;
+  }
+  if (s.kind() == Kind::kUnion) {
+    return s;
+  }
+  for (std::size_t k = 0; k < members.size(); ++k) {
+    const Side one = members.child(k);
+    bool inside = false;
+    if (other.kind() == Kind::kSet) {
+      for (std::size_t j = 0; j < other.size() && !inside; ++j) {
+        inside = equal(one, other.child(j));
+      }
+    } else {
+      const double v = end_value(one);
+      for (const Piece& piece : pieces) {
+        inside = inside || (piece.lo_value < v && v < piece.hi_value) ||
+                 (v == piece.lo_value && !piece.lo_open) || (v == piece.hi_value && !piece.hi_open);
+      }
+    }
+    if (inside == (s.kind() == Kind::kIntersection)) {
+      result.children.push_back(one.id);
+    }
+  }
+  const Id id = tree->add(std::move(result));
+  return {tree, id};
+}
+
+bool Ladder::sets_on_line_equal(const Side& gold, const Side& pred) {
+  std::vector<Piece> a;
+  std::vector<Piece> b;
+  if (!pieces_of(gold, a) || !pieces_of(pred, b)) {
+    return false;
+  }
+  const auto normal = [](std::vector<Piece>& pieces) {
+    std::sort(pieces.begin(), pieces.end(),
+              [](const Piece& x, const Piece& y) { return x.lo_value < y.lo_value; });
+    std::vector<Piece> merged;
+    for (const Piece& piece : pieces) {
+      if (!merged.empty()) {
+        Piece& last = merged.back();
+        const double gap = piece.lo_value - last.hi_value;
+        const bool touch = std::abs(gap) < 1e-12 && !(piece.lo_open && last.hi_open);
+        if (gap < -1e-12 || touch) {
+          if (piece.hi_value > last.hi_value) {
+            last.hi = piece.hi;
+            last.hi_value = piece.hi_value;
+            last.hi_open = piece.hi_open;
+          }
+          continue;
+        }
+      }
+      merged.push_back(piece);
+    }
+    pieces = std::move(merged);
+  };
+  normal(a);
+  normal(b);
+  if (a.size() != b.size()) {
+    return false;
+  }
+  const auto ends_equal = [&](const Side& x, const Side& y, double u, double v) {
+    if (std::isinf(u) || std::isinf(v)) {
+      return u == v;
+    }
+    return value_equal(x, y);
+  };
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    if (a[k].lo_open != b[k].lo_open || a[k].hi_open != b[k].hi_open ||
+        !ends_equal(a[k].lo, b[k].lo, a[k].lo_value, b[k].lo_value) ||
+        !ends_equal(a[k].hi, b[k].hi, a[k].hi_value, b[k].hi_value)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace r1eval

@@ -1,0 +1,158 @@
+#include "graders/math/numeric.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "graders/math/exact.h"
+#include "graders/math/hash_text.h"
+
+namespace r1eval {
+
+using Id = std::int32_t;
+
+bool has_symbols(const Expression& e, Id id) {
+  const Node& n = e.at(id);
+  if (n.kind == Kind::kSymbol) {
+    return true;
+  }
+  for (const Id kid : n.children) {
+    if (has_symbols(e, kid)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::complex<double> numeric_value(const Expression& e, Id id, int point) {
+  using C = std::complex<double>;
+  const C nan(std::nan(""), 0);
+  const Node& n = e.at(id);
+  const auto kid = [&](std::size_t k) { return numeric_value(e, n.children[k], point); };
+  switch (n.kind) {
+    case Kind::kNumber:
+      return to_double(n.value);
+    case Kind::kSymbol: {
+      const double u =
+          static_cast<double>(hash_text(n.text, static_cast<std::uint64_t>(point)) >> 11) * 0x1p-53;
+      return point < 4 ? 0.3 + 2.1 * u : 4.0 * u - 2.0;
+    }
+    case Kind::kConstant:
+      return n.text == "e"    ? C(std::numbers::e)
+             : n.text == "pi" ? C(std::numbers::pi)
+             : n.text == "i"  ? C(0, 1)
+                              : nan;
+    case Kind::kSum: {
+      C total = 0;
+      for (std::size_t k = 0; k < n.children.size(); ++k) {
+        total += kid(k);
+      }
+      return total;
+    }
+    case Kind::kProduct:
+      return kid(0) * kid(1);
+    case Kind::kQuotient:
+      return kid(0) / kid(1);
+    case Kind::kNegative:
+      return -kid(0);
+    case Kind::kPercent:
+      return kid(0) / 100.0;
+    case Kind::kDegree:
+    case Kind::kUnit:
+      return kid(0);
+    case Kind::kPower: {
+      const C a = kid(0);
+      const C b = kid(1);
+      if (a == C(0)) {
+        return b.real() > 0 ? C(0) : nan;
+      }
+      if (b.imag() == 0 && b.real() == std::round(b.real()) && std::abs(b.real()) < 1e6) {
+        return std::pow(a, static_cast<int>(b.real()));
+      }
+      if (a.imag() == 0 && a.real() < 0) {
+        const auto r = exact_value(e, n.children[1]);
+        if (r && r->den % 2 != 0) {  // odd roots of negative reals are real
+          const double size = std::pow(-a.real(), b.real());
+          return r->num % 2 == 0 ? size : -size;
+        }
+        return std::pow(C(a.real(), 0.0), b);
+      }
+      return std::pow(a, b);
+    }
+    case Kind::kFunction: {
+      const std::string& f = n.text;
+      if (f == "sum" || f == "prod" || f == "integral" || f == "antiderivative" ||
+          f.starts_with("limit")) {
+        const auto exact = exact_value(e, id);
+        return exact ? C(to_double(*exact)) : nan;
+      }
+      if (f == "max" || f == "min") {
+        C best = kid(0);
+        for (std::size_t k = 1; k < n.children.size(); ++k) {
+          const C v = kid(k);
+          best = (f == "max" ? v.real() > best.real() : v.real() < best.real()) ? v : best;
+          best = std::isfinite(v.real()) ? best : nan;
+        }
+        return best;
+      }
+      if (f == "mod") {
+        const double a = kid(0).real();
+        const double b = kid(1).real();
+        return a - b * std::floor(a / b);
+      }
+      C a = kid(0);
+      if (a.imag() == 0) {
+        a = C(a.real(), 0.0);  // never the branch below a cut
+      }
+      if (e.at(n.children[0]).kind == Kind::kDegree &&
+          (f == "sin" || f == "cos" || f == "tan" || f == "cot" || f == "sec" || f == "csc")) {
+        a *= std::numbers::pi / 180;
+      }
+      if (std::abs(a) > 1e8 &&
+          (f == "sin" || f == "cos" || f == "tan" || f == "cot" || f == "sec" || f == "csc")) {
+        return nan;
+      }
+      if (f == "root") {
+        const C d = kid(1);
+        const double degree = d.real();
+        if (a.imag() == 0 && a.real() < 0 && std::fmod(degree, 2.0) == 1.0) {
+          return -std::pow(-a.real(), 1 / degree);
+        }
+        // A variable under an even root is meant where the root is real.
+        if (a.imag() == 0 && a.real() < 0 && has_symbols(e, n.children[0])) {
+          return nan;
+        }
+        return degree == 2 ? std::sqrt(a) : std::pow(a, 1 / degree);
+      }
+      if (f == "sin") return std::sin(a);
+      if (f == "cos") return std::cos(a);
+      if (f == "tan") return std::tan(a);
+      if (f == "cot") return 1.0 / std::tan(a);
+      if (f == "sec") return 1.0 / std::cos(a);
+      if (f == "csc") return 1.0 / std::sin(a);
+      if (f == "ln") return std::log(a);
+      if (f == "log")
+        return std::log(a) / (n.children.size() == 2 ? std::log(kid(1)) : C(std::log(10.0)));
+      if (f == "exp") return std::exp(a);
+      if (f == "abs") return std::abs(a);
+      const double x = a.real();
+      const bool real = a.imag() == 0;
+      if (f == "arctan" && real) return std::atan(x);
+      if (f == "arccot" && real) return std::numbers::pi / 2 - std::atan(x);
+      if (f == "arcsin" && real && std::abs(x) <= 1) return std::asin(x);
+      if (f == "arccos" && real && std::abs(x) <= 1) return std::acos(x);
+      if (f == "sinh" && real) return std::sinh(x);
+      if (f == "cosh" && real) return std::cosh(x);
+      if (f == "tanh" && real) return std::tanh(x);
+      if (f == "coth" && real) return 1 / std::tanh(x);
+      if (f == "floor" && a.imag() == 0) return std::floor(a.real());
+      if (f == "ceil" && a.imag() == 0) return std::ceil(a.real());
+      if (f == "factorial" && a.imag() == 0 && a.real() >= 0) return std::tgamma(a.real() + 1);
+      return nan;
+    }
+    default:
+      return nan;
+  }
+}
+
+}  // namespace r1eval

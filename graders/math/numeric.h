@@ -1,0 +1,16 @@
+// Floating-point values of trees at fixed sample points. They may refute an equality, never prove
+// one.
+#pragma once
+
+#include <complex>
+#include <cstdint>
+
+#include "graders/math/expression.h"
+
+namespace r1eval {
+
+// A floating-point value; symbols get the values of sample point `point`. NaN where undefined.
+std::complex<double> numeric_value(const Expression& e, std::int32_t id, int point);
+bool has_symbols(const Expression& e, std::int32_t id);
+
+}  // namespace r1eval

@@ -1,0 +1,150 @@
+// The parser's state and grammar, shared by the files that implement it: parser.cc (relations,
+// sums, products, powers, brackets), parser_commands.cc (LaTeX commands and functions),
+// parser_calculus.cc (integrals, sums with bounds, limits), parser_matrix.cc, parser_gcd.cc.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "graders/bounds.h"
+#include "graders/math/expression.h"
+#include "graders/math/lexer.h"
+
+namespace r1eval::parsing {
+
+inline constexpr std::array<std::string_view, 32> kFunctionNames = {
+    "sin",  "cos", "tan", "cot", "sec",   "csc",  "arcsin", "arccos", "arctan", "sinh", "cosh",
+    "tanh", "ln",  "exp", "abs", "floor", "ceil", "gcd",    "lcm",    "max",    "min",  "det",
+    "deg",  "arg", "Re",  "Im",  "lg",    "coth", "arccot", "cbrt",   "sgn",    "log"};
+
+inline constexpr std::array<std::string_view, 34> kSymbolNames = {
+    "alpha",    "beta",    "gamma", "delta",  "epsilon", "varepsilon", "zeta",  "eta",   "theta",
+    "vartheta", "iota",    "kappa", "lambda", "mu",      "nu",         "xi",    "rho",   "sigma",
+    "tau",      "upsilon", "phi",   "varphi", "chi",     "psi",        "omega", "Gamma", "Delta",
+    "Theta",    "Lambda",  "Sigma", "Phi",    "Psi",     "Omega",      "ell"};
+
+template <typename List>
+bool contains(const List& list, std::string_view word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+inline bool all_digits(std::string_view text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+struct Factors;
+
+// Recursive descent; one object reads one answer.
+class Parser {
+ public:
+  explicit Parser(std::vector<Token> tokens) : t_(std::move(tokens)) {}
+
+  Result<Expression> run();
+
+ private:
+  using Id = std::int32_t;
+  static constexpr Id kBad = -1;
+
+  // --- tokens
+  bool done() const { return i_ >= t_.size(); }
+
+  bool is_op(std::string_view text, std::size_t k = 0) const {
+    return i_ + k < t_.size() && t_[i_ + k].kind == TokenKind::kOperator && t_[i_ + k].text == text;
+  }
+
+  bool is_command(std::string_view text, std::size_t k = 0) const {
+    return i_ + k < t_.size() && t_[i_ + k].kind == TokenKind::kCommand && t_[i_ + k].text == text;
+  }
+
+  bool is_kind(TokenKind kind, std::size_t k = 0) const {
+    return i_ + k < t_.size() && t_[i_ + k].kind == kind;
+  }
+
+  bool accept(std::string_view op) {
+    if (is_op(op)) {
+      ++i_;
+      return true;
+    }
+    return false;
+  }
+
+  Id bad(std::string why) {
+    if (why_.empty()) {
+      why_ = std::move(why);
+    }
+    return kBad;
+  }
+
+  Id make(Kind kind, std::vector<Id> children = {}, std::string text = "") {
+    if (static_cast<std::int64_t>(e_.nodes.size()) >= bounds::kMaxNodes) {
+      return bad("the expression has too many parts");
+    }
+    Node node;
+    node.kind = kind;
+    node.children = std::move(children);
+    node.text = std::move(text);
+    return e_.add(std::move(node));
+  }
+
+  Id number(Rational value, bool is_decimal = false) {
+    const Id id = make(Kind::kNumber);
+    if (id != kBad) {
+      e_.nodes.back().value = std::move(value);
+      e_.nodes.back().is_decimal = is_decimal;
+    }
+    return id;
+  }
+
+  // --- grammar, loosest first
+  Id answers();
+  Id relation();
+  Id set_expression();
+  Id sum();
+  Id product();
+  Id unary();
+  Id powers();
+  Id primary();
+  Id command();
+  Id brackets();
+  Id matrix();
+  Id group();
+  Id argument();
+  Id function(std::string name);
+  Id separated_words();
+  Id integral();
+  Id repeated(const std::string& name);
+  Id limit();
+  Id reduce_gcd(bool is_lcm, const std::vector<Id>& arguments);
+  bool split_factors(Id id, int exponent, Factors& out, int depth);
+  std::string serial(Id id) const;
+  Id multiply(Id a, Id b);
+  Id add_terms(Id a, Id b);
+  Id scalar(Id id) const;
+  void rename_symbol(Id from, const std::string& name, const std::string& to);
+  bool is_modulo() const;
+  std::string relation_operator();
+  bool starts_primary() const;
+  bool at_separator();
+  bool unit_follows() const;
+  bool unit_is_and() const;
+  std::string raw_group();
+
+  std::vector<Token> t_;
+  std::size_t i_ = 0;
+  Expression e_;
+  std::string why_;
+  std::int64_t depth_ = 0;
+  int bars_ = 0;
+  int bound_ = 0;  // bound variables so far: each gets a name of its own, so that renaming agrees
+  bool in_function_ = false;
+};
+
+}  // namespace r1eval::parsing

@@ -1,0 +1,191 @@
+// Values and what stands in brackets: numbers, names, texts, tuples, intervals, sets.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "graders/math/exact.h"
+#include "graders/math/parser.h"
+#include "graders/math/parser_impl.h"
+
+namespace r1eval::parsing {
+
+Parser::Id Parser::brackets() {
+  const std::string open = t_[i_].text;
+  const bool is_brace = open == "\\{";
+  ++i_;
+  const int bars = bars_;
+  const bool outer = in_function_;
+  bars_ = 0;
+  in_function_ = false;
+  std::vector<Id> members;
+  std::string close;
+  const auto closes = [&] {
+    return is_op(")") || is_op("]") || is_op("\\}") || is_command("rangle") ||
+           (open == "]" && is_op("["));
+  };
+  while (!done() && !closes()) {
+    const Id member = relation();
+    if (member == kBad) {
+      return kBad;
+    }
+    members.push_back(member);
+    if (unit_follows() && !is_brace) {
+      return bad("words inside brackets");
+    }
+    if (is_op(",") || is_op(";")) {
+      ++i_;
+    } else if (is_brace && at_separator()) {
+      continue;
+    } else if (!done() && !closes()) {
+      return bad(fmt::format("'{}' is not understood inside brackets", t_[i_].text.substr(0, 40)));
+    }
+    if (static_cast<std::int64_t>(members.size()) > bounds::kMaxSetMembers) {
+      return bad("too many members in brackets");
+    }
+  }
+  close = done() ? (open == "(" ? ")" : open == "[" ? "]" : open) : t_[i_].text;
+  if (!done()) {
+    ++i_;
+  }
+  bars_ = bars;
+  in_function_ = outer;
+  if (is_brace) {
+    return make(Kind::kSet, std::move(members));
+  }
+  if (members.size() == 1 && open == "(" && close == ")") {
+    const Kind kind = e_.at(members[0]).kind;
+    if (kind == Kind::kRelation) {
+      return members[0];
+    }
+    return members[0];
+  }
+  if (members.size() == 1 && e_.at(members[0]).kind == Kind::kMatrix) {
+    return members[0];
+  }
+  if (open == "langle") {
+    return make(Kind::kTuple, std::move(members), "()");
+  }
+  return make(Kind::kTuple, std::move(members), open + close);
+}
+
+Parser::Id Parser::primary() {
+  if (done()) {
+    return bad("the expression ends where a value is expected");
+  }
+  if (++depth_ > bounds::kMaxNesting) {
+    return bad("the expression is nested too deeply");
+  }
+  const Token& token = t_[i_];
+  Id result = kBad;
+  switch (token.kind) {
+    case TokenKind::kNumber: {
+      const std::string text = token.text;
+      ++i_;
+      const bool decimal = text.find('.') != std::string::npos;
+      std::string repeat;
+      if (decimal && (is_command("overline") || is_command("bar") || is_command("dot"))) {
+        ++i_;
+        repeat = raw_group();
+      } else if (!text.empty() && text.back() == '.' && is_op("(") &&
+                 is_kind(TokenKind::kNumber, 1) && is_op(")", 2)) {
+        repeat = t_[i_ + 1].text;
+        i_ += 3;
+      }
+      const auto value = rational_from_decimal(text);
+      if (!value) {
+        bad("a number is too long");
+        break;
+      }
+      if (!repeat.empty()) {
+        if (!all_digits(repeat) || repeat.size() > 100) {
+          bad("a repeating decimal is not understood");
+          break;
+        }
+        const std::size_t point = text.find('.');
+        const auto places = static_cast<unsigned>(text.size() - point - 1);
+        const Integer scale = boost::multiprecision::pow(Integer(10), places);
+        const Integer nines =
+            boost::multiprecision::pow(Integer(10), static_cast<unsigned>(repeat.size())) - 1;
+        const auto tail = rational_from_decimal(repeat);
+        result = number(*value + Rational(tail->num, scale * nines));
+        break;
+      }
+      result = number(*value, decimal && value->den != 1);
+      break;
+    }
+    case TokenKind::kLetter: {
+      const std::string name = token.text;
+      ++i_;
+      if (name == "e" || name == "i") {
+        result = make(Kind::kConstant, {}, name);
+      } else if ((name == "f" || name == "g" || name == "h" || name == "F") && is_op("(")) {
+        result = function(name);
+      } else {
+        result = make(Kind::kSymbol, {}, name);
+      }
+      break;
+    }
+    case TokenKind::kCommand:
+      result = command();
+      break;
+    case TokenKind::kOperator:
+      if (token.text == "(" || token.text == "[" || token.text == "\\{" ||
+          (token.text == "]" && i_ == 0)) {
+        result = brackets();
+      } else if (token.text == "{") {
+        const int bars = bars_;
+        bars_ = 0;
+        result = group();
+        bars_ = bars;
+      } else if (token.text == "|") {
+        ++i_;
+        ++bars_;
+        const Id kid = sum();
+        --bars_;
+        if (kid != kBad && accept("|")) {
+          result = make(Kind::kFunction, {kid}, "abs");
+        } else {
+          bad("an absolute value is not closed");
+        }
+      } else if (token.text == "-" || token.text == "+") {
+        result = unary();
+      } else {
+        bad(fmt::format("'{}' is not understood here", token.text.substr(0, 40)));
+      }
+      break;
+    case TokenKind::kText: {
+      // Digits, or one letter, in text are what they show.
+      const std::string inner = fold_words(token.text);
+      if (is_op("_", 1) && inner.size() <= 40) {
+        i_ += 2;
+        const std::string base = raw_group();
+        if (all_digits(base) && base.size() <= 2) {
+          std::string digits = inner;
+          result = make(Kind::kBase, {}, digits);
+          if (result != kBad) {
+            e_.nodes.back().columns = static_cast<std::int32_t>(std::stoi(base));
+          }
+          break;
+        }
+        bad("a subscript where none is understood");
+        break;
+      }
+      const auto value = rational_from_decimal(inner);
+      if (value) {
+        ++i_;
+        result = number(*value, inner.find('.') != std::string::npos);
+        break;
+      }
+      bad("words where a value is expected");
+      break;
+    }
+    case TokenKind::kWord:
+      bad(fmt::format("the word '{}' where a value is expected", token.text.substr(0, 40)));
+      break;
+  }
+  --depth_;
+  return result;
+}
+
+}  // namespace r1eval::parsing

@@ -1,0 +1,142 @@
+#include "graders/math/side.h"
+
+#include <algorithm>
+#include <cctype>
+
+namespace r1eval {
+
+using Id = std::int32_t;
+
+bool is_lone_name(const Side& s) {
+  switch (s.kind()) {
+    case Kind::kSymbol:
+      return true;
+    case Kind::kFunction:
+      return s.node().text.size() == 1 || s.node().text == "abs";
+    case Kind::kTuple:
+    case Kind::kRatio:
+    case Kind::kProduct:
+    case Kind::kSum: {
+      for (std::size_t k = 0; k < s.size(); ++k) {
+        if (!is_lone_name(s.child(k))) {
+          return false;
+        }
+      }
+      // A product of capitals names a segment or an angle; a sum of f(…) names a value.
+      if (s.kind() == Kind::kSum) {
+        return s.child(0).kind() != Kind::kSymbol;
+      }
+      return s.kind() != Kind::kProduct || s.child(s.size() - 1).kind() != Kind::kSymbol ||
+             std::isupper(static_cast<unsigned char>(s.child(s.size() - 1).node().text[0])) != 0;
+    }
+    default:
+      return false;
+  }
+}
+
+bool same_tree(const Side& a, const Side& b) {
+  if (a.kind() != b.kind() || a.node().text != b.node().text || a.size() != b.size() ||
+      !(a.node().value == b.node().value) || a.node().columns != b.node().columns) {
+    return false;
+  }
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    if (!same_tree(a.child(k), b.child(k))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool has_decimal(const Expression& e, Id id) {
+  if (e.at(id).is_decimal) {
+    return true;
+  }
+  for (const Id kid : e.at(id).children) {
+    if (has_decimal(e, kid)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The symbols of a tree in the order of their first appearance.
+void names_in_order(const Expression& e, Id id, std::vector<std::string>& out) {
+  const Node& n = e.at(id);
+  if (n.kind == Kind::kSymbol && std::find(out.begin(), out.end(), n.text) == out.end()) {
+    out.push_back(n.text);
+  }
+  for (const Id kid : n.children) {
+    names_in_order(e, kid, out);
+  }
+}
+
+// x = a = b ~ c: the first side and the last exact one.
+Side last_exact(const Side& s) {
+  std::size_t last = 1;
+  for (std::size_t k = 0; k < s.node().text.size(); ++k) {
+    if (s.node().text[k] == '=' || (s.node().text[k] == '~' && k == 0)) {
+      last = k + 1;
+    } else {
+      break;
+    }
+  }
+  return s.child(last);
+}
+
+bool is_equation(const Side& s) {
+  return s.kind() == Kind::kRelation && (s.node().text[0] == '=' || s.node().text[0] == '~') &&
+         s.node().text.find_first_not_of("=~") == std::string::npos;
+}
+
+bool is_membership(const Side& s) {
+  return s.kind() == Kind::kRelation && s.node().text == "i";
+}
+
+bool is_inequality(const Side& s) {
+  return s.kind() == Kind::kRelation &&
+         s.node().text.find_first_not_of("<>lg") == std::string::npos;
+}
+
+// The expression with its k-th plus-minus read as bit k of `which`.
+Side choose_signs(const Side& s, unsigned which) {
+  const auto tree = s.copy();
+  std::vector<Id> stack = {s.id};
+  while (!stack.empty()) {
+    const Id id = stack.back();
+    stack.pop_back();
+    Node& n = tree->nodes[static_cast<std::size_t>(id)];
+    if (n.kind == Kind::kPlusMinus) {
+      const bool minus = ((which & 1U) != 0) != (n.text == "-");
+      if (n.children.size() == 1) {
+        n.kind = minus ? Kind::kNegative : Kind::kSum;
+      } else {
+        n.kind = Kind::kSum;
+        if (minus) {
+          Node negative;
+          negative.kind = Kind::kNegative;
+          negative.children = {n.children[1]};
+          const Id added = tree->add(negative);
+          tree->nodes[static_cast<std::size_t>(id)].children[1] = added;
+        }
+      }
+    }
+    for (const Id kid : tree->at(id).children) {
+      stack.push_back(kid);
+    }
+  }
+  return {tree, s.id};
+}
+
+bool has_plus_minus(const Side& s) {
+  if (s.kind() == Kind::kPlusMinus) {
+    return true;
+  }
+  for (std::size_t k = 0; k < s.size(); ++k) {
+    if (has_plus_minus(s.child(k))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace r1eval

@@ -1,0 +1,48 @@
+// One side of a comparison: a tree and one of its nodes, with the questions that the ladder asks of
+// it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graders/math/expression.h"
+
+namespace r1eval {
+
+// One side's tree with the operations that the ladder does on it.
+struct Side {
+  std::shared_ptr<const Expression> e;
+  std::int32_t id = -1;
+
+  const Node& node() const { return e->at(id); }
+
+  // A copy of the tree that can be added to.
+  std::shared_ptr<Expression> copy() const { return std::make_shared<Expression>(*e); }
+
+  Side at(std::int32_t other) const { return {e, other}; }
+
+  Side child(std::size_t k) const { return {e, node().children[k]}; }
+
+  std::size_t size() const { return node().children.size(); }
+
+  Kind kind() const { return node().kind; }
+};
+
+// Does this name a value ("x", "f(x)", "AB")?
+bool is_lone_name(const Side& s);
+bool same_tree(const Side& a, const Side& b);
+bool has_decimal(const Expression& e, std::int32_t id);
+// The symbols of a tree in the order of their first appearance.
+void names_in_order(const Expression& e, std::int32_t id, std::vector<std::string>& out);
+// x = a = b ~ c: the first side and the last exact one.
+Side last_exact(const Side& s);
+bool is_equation(const Side& s);
+bool is_membership(const Side& s);
+bool is_inequality(const Side& s);
+// The expression with its plus-minus signs read by the bits of `which`.
+Side choose_signs(const Side& s, unsigned which);
+bool has_plus_minus(const Side& s);
+
+}  // namespace r1eval
