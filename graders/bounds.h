@@ -25,6 +25,11 @@ inline constexpr std::int64_t kMaxFactors = 512;          // in one product
 inline constexpr std::int64_t kMaxPostfixes = 64;    // signs after one value, members of a union
 inline constexpr std::int64_t kMaxFuel = 400000;     // steps for one pair
 inline constexpr std::int64_t kMaxSignChoices = 64;  // branches of nested radicals tried
+// Constants that the exact rung takes on: both sides together.
+inline constexpr std::int64_t kMaxConstantNodes = 120;
+inline constexpr std::int64_t kMaxConstantDegree =
+    48;  // product of the degrees of roots and functions
+inline constexpr std::int64_t kMaxConstantBits = 256;  // of one rational
 inline constexpr std::int64_t kMaxOptions = 26;
 inline constexpr std::int64_t kMaxBoxes = 4096;  // boxes of one completion, the last ones
 

@@ -16,7 +16,9 @@ namespace r1eval {
 
 enum class Same : std::uint8_t { kEqual, kDifferent, kUndecided, kBudget };
 
+// `points`: how many sample points both sides have agreeing values at. Gives kEqual, kUndecided,
+// kBudget.
 Same same_by_identity(const Expression& a, std::int32_t ia, const Expression& b, std::int32_t ib,
-                      std::int64_t& fuel, std::string& evidence);
+                      int points, std::int64_t& fuel, std::string& evidence);
 
 }  // namespace r1eval

@@ -155,4 +155,22 @@ std::complex<double> numeric_value(const Expression& e, Id id, int point) {
   }
 }
 
+bool differ_at_a_point(const Expression& a, Id ia, const Expression& b, Id ib, int& points) {
+  points = 0;
+  const bool constant = !has_symbols(a, ia) && !has_symbols(b, ib);
+  for (int point = 0; point < (constant ? 1 : 8); ++point) {
+    const std::complex<double> x = numeric_value(a, ia, point);
+    const std::complex<double> y = numeric_value(b, ib, point);
+    if (!std::isfinite(std::abs(x)) || !std::isfinite(std::abs(y))) {
+      continue;
+    }
+    ++points;
+    const double scale = std::max({1e-6, std::abs(x), std::abs(y)});
+    if (std::abs(x - y) > 1e-7 * std::max(1.0, scale) && scale < 1e12) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace r1eval
