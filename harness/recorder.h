@@ -2,6 +2,7 @@
 // recorded and graded.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "base/bounded_queue.h"
 #include "base/cancel.h"
+#include "base/parallel.h"
 #include "engine/backend.h"
 #include "harness/grading.h"
 #include "harness/plan.h"
@@ -52,8 +54,9 @@ class MissingSamples : public RequestSource {
   std::size_t at_ = 0;  // only next() touches it, which is called by one thread at a time
 };
 
-// Takes completions from the backend's threads, and on one thread of its own records and grades
-// them: recording first, so that a crash in between costs a grade, never a sample.
+// Takes completions from the backend's threads and records them on one thread of its own; grading
+// follows in the background, so that a crash in between costs a grade, never a sample, and a slow
+// verdict never holds up a record.
 class Recorder : public CompletionSink {
  public:
   Recorder(const Plan& plan, RunStore& store, const ThinkTags& tags, Progress& progress,
@@ -74,12 +77,14 @@ class Recorder : public CompletionSink {
     queue_.push({index, std::move(completion)});
   }
 
-  // Waits until everything handed over is on disk. After it the results below may be read.
+  // Waits until everything handed over is on disk and graded. After it the results below may be
+  // read.
   void finish() {
     queue_.close();
     if (thread_.joinable()) {
       thread_.join();
     }
+    grading_.wait();
   }
 
   std::vector<std::optional<Verdict>> take_verdicts() { return std::move(verdicts_); }
@@ -100,6 +105,9 @@ class Recorder : public CompletionSink {
   };
 
   static constexpr std::size_t kCapacity = 1024;
+  // Records that wait for their verdict hold their texts in memory; past this the recorder grades
+  // too.
+  static constexpr std::int64_t kMaxUngraded = 256;
 
   void work() {
     while (std::optional<Done> done = queue_.pop()) {
@@ -108,6 +116,7 @@ class Recorder : public CompletionSink {
   }
 
   void take(std::int64_t index, Completion completion);
+  void grade(std::int64_t index, const SampleRecord& record);
   void take_failure(const PlannedSample& sample, const Completion& completion);
 
   const Plan& plan_;
@@ -116,8 +125,11 @@ class Recorder : public CompletionSink {
   Progress& progress_;
   CancelToken& cancel_;
   const bool grade_;
-  // Written by thread_ alone, read after finish().
+  // A slot a sample, each written by one task, read after finish().
   std::vector<std::optional<Verdict>> verdicts_;
+  std::atomic<std::int64_t> n_ungraded_{0};  // a hint, so relaxed
+  BackgroundTasks grading_;
+  // Written by thread_ alone, read after finish().
   Status status_;
   std::int64_t n_failed_ = 0;
   std::int64_t n_configuration_errors_ = 0;
