@@ -36,6 +36,15 @@ Verdict no_answer(std::string evidence) {
   return verdict;
 }
 
+// Nothing was found in the answer part; a text that ends in its thinking is told apart.
+Verdict nothing_found(bool is_unfinished, std::string evidence) {
+  Verdict verdict = no_answer(is_unfinished ? "the thinking is not finished" : std::move(evidence));
+  if (is_unfinished) {
+    verdict.rule = kTruncatedInThinking;
+  }
+  return verdict;
+}
+
 // What every grader does first: the answer part of the text, and the pattern of "regex".
 class TextReader {
  public:
@@ -160,7 +169,7 @@ class MathGrader : public Grader {
       return verdict;
     }
     if (!found.found) {
-      return no_answer(is_unfinished ? "the thinking is not finished" : "no answer was found");
+      return nothing_found(is_unfinished, "no answer was found");
     }
     const std::string gold = gold_of(request.target);
     const MathComparison comparison = compare_math(gold, found.text, rules_);
@@ -232,7 +241,7 @@ class ChoiceGrader : public Grader {
     }
     chosen = extract_choice(searched, rules);
     if (chosen.letters.empty()) {
-      return no_answer(is_unfinished ? "the thinking is not finished" : "no option was chosen");
+      return nothing_found(is_unfinished, "no option was chosen");
     }
     Verdict verdict;
     verdict.answer = chosen.letters;
@@ -277,7 +286,7 @@ class TextGrader : public Grader {
       part = reader_.match(part);
     }
     if (part.find_first_not_of(" \t\r\n") == std::string_view::npos) {
-      return no_answer("no answer was found");
+      return nothing_found(is_unfinished, "no answer was found");
     }
     Verdict verdict;
     verdict.answer = std::string(part);
@@ -345,7 +354,7 @@ Result<std::unique_ptr<Grader>> make_grader(const GraderSpec& spec) {
 }
 
 std::string_view grader_version() {
-  return "2";
+  return "3";
 }
 
 std::string grader_hash(const GraderSpec& spec) {
