@@ -65,26 +65,6 @@ void set_rational(Ball& out, const Rational& r, slong precision) {
   fmpz_clear(den);
 }
 
-// Symbols that stand for integers: below factorials and binomials, in exponents of negative
-// numbers, in bounds of sums.
-void find_integers(const Expression& e, Id id, bool inside, std::set<std::string>& out) {
-  const Node& n = e.at(id);
-  if (n.kind == Kind::kSymbol && inside) {
-    out.insert(n.text);
-    return;
-  }
-  const bool counts = n.kind == Kind::kFunction && (n.text == "factorial" || n.text == "binomial");
-  const bool repeated = n.kind == Kind::kFunction && (n.text == "sum" || n.text == "prod");
-  for (std::size_t k = 0; k < n.children.size(); ++k) {
-    bool below = inside || counts || (repeated && k > 0);
-    if (n.kind == Kind::kPower && k == 1) {
-      const auto base = exact_value(e, n.children[0]);
-      below = below || (base && base->num < 0);
-    }
-    find_integers(e, n.children[k], below, out);
-  }
-}
-
 std::uint64_t hash_name(const std::string& name, std::uint64_t seed) {
   std::uint64_t h = 0xCBF29CE484222325ULL ^ (seed * 0x9E3779B97F4A7C15ULL);
   for (const char c : name) {
@@ -98,8 +78,8 @@ std::uint64_t hash_name(const std::string& name, std::uint64_t seed) {
 // One evaluation: a sample point, a precision, the values of bound variables.
 class Evaluator {
  public:
-  Evaluator(const std::set<std::string>& integers, int point, slong precision, std::int64_t& fuel)
-      : integers_(integers), point_(point), precision_(precision), fuel_(fuel) {}
+  Evaluator(int point, slong precision, std::int64_t& fuel)
+      : point_(point), precision_(precision), fuel_(fuel) {}
 
   // False: not defined here, or outside what is evaluated.
   bool value(const Expression& e, Id id, Ball& out);
@@ -115,7 +95,6 @@ class Evaluator {
     return fuel_ >= 0;
   }
 
-  const std::set<std::string>& integers_;
   const int point_;
   const slong precision_;
   std::int64_t& fuel_;
@@ -365,6 +344,14 @@ bool Evaluator::function(const Expression& e, const Node& n, Ball& out) {
         arb_min(acb_realref(out.v), acb_realref(out.v), acb_realref(y.v), precision_);
       }
     }
+  } else if (f == "arg") {
+    if (acb_contains_zero(x.v) != 0) {
+      return false;
+    }
+    acb_arg(acb_realref(out.v), x.v, precision_);
+    arb_zero(acb_imagref(out.v));
+  } else if (f == "sgn") {
+    acb_sgn(out.v, x.v, precision_);
   } else if (f == "Re" || f == "Im") {
     arb_set(acb_realref(out.v), f == "Re" ? acb_realref(x.v) : acb_imagref(x.v));
     arb_zero(acb_imagref(out.v));
@@ -389,7 +376,7 @@ bool Evaluator::value(const Expression& e, Id id, Ball& out) {
         return true;
       }
       const std::uint64_t h = hash_name(n.text, static_cast<std::uint64_t>(point_));
-      if (integers_.contains(n.text)) {
+      if (e.integers.contains(n.text)) {
         acb_set_si(out.v, static_cast<slong>(2 + (h % 13) + static_cast<std::uint64_t>(point_)));
         return true;
       }
@@ -471,15 +458,13 @@ bool Evaluator::value(const Expression& e, Id id, Ball& out) {
 
 Balls compare_balls(const Expression& a, Id ia, const Expression& b, Id ib, std::int64_t& fuel,
                     std::string& evidence) {
-  std::set<std::string> integers;
-  find_integers(a, ia, false, integers);
-  find_integers(b, ib, false, integers);
+  note_integers(a, ia, b, ib);
   const bool constant = !has_symbols(a, ia) && !has_symbols(b, ib);
   const int n_points = constant ? 1 : 8;
   int agreed = 0;
   for (int point = 0; point < n_points; ++point) {
     for (const slong precision : kPrecisions) {
-      Evaluator evaluator(integers, point, precision, fuel);
+      Evaluator evaluator(point, precision, fuel);
       Ball x;
       Ball y;
       const bool defined = evaluator.value(a, ia, x) && evaluator.value(b, ib, y);
@@ -506,13 +491,15 @@ Balls compare_balls(const Expression& a, Id ia, const Expression& b, Id ib, std:
       // Relative agreement; for values that are zero, absolute agreement at the last precision.
       const slong bits = std::min(acb_rel_accuracy_bits(x.v), acb_rel_accuracy_bits(y.v));
       bool agrees = bits >= kAgreementBits || acb_is_zero(apart.v) != 0;
+      // Large values that agree in their leading bits may still differ: 9^{9^9} and 9^{9^9} + 1.
+      mag_t size;
+      mag_init(size);
+      acb_get_mag(size, apart.v);
+      agrees = agrees && mag_cmp_2exp_si(size, -kAgreementBits / 4) < 0;
       if (!agrees && precision == kPrecisions.back()) {
-        mag_t size;
-        mag_init(size);
-        acb_get_mag(size, apart.v);
         agrees = mag_cmp_2exp_si(size, -precision * 3 / 4) < 0;
-        mag_clear(size);
       }
+      mag_clear(size);
       if (agrees) {
         ++agreed;
         break;

@@ -52,6 +52,54 @@ std::string normal_string(std::string_view text) {
   return out;
 }
 
+// "log" without a base is read with base 10 first, then as ln, the same way on both sides.
+bool equal_by_natural_logarithms(const Side& gold, const Side& pred, Ladder& ladder) {
+  const auto is_bare = [](const Node& n) {
+    return n.kind == Kind::kFunction && n.text == "log" && n.children.size() == 1;
+  };
+  const auto natural = [&](const Side& s) {
+    const auto tree = s.copy();
+    for (Node& n : tree->nodes) {
+      if (is_bare(n)) {
+        n.text = "ln";
+      }
+    }
+    tree->exact.clear();
+    return Side{tree, s.id};
+  };
+  const auto any = [&](const Side& s) {
+    return std::any_of(s.e->nodes.begin(), s.e->nodes.end(), is_bare);
+  };
+  return (any(gold) || any(pred)) && ladder.equal(natural(gold), natural(pred));
+}
+
+// One reading of i, j and I for the pair: where one side has the imaginary unit and the other has
+// none but writes j or I, that letter is the unit.
+void agree_on_imaginary_unit(Expression& gold, Expression& pred) {
+  const auto has = [](const Expression& e, Kind kind, const char* name) {
+    return std::any_of(e.nodes.begin(), e.nodes.end(),
+                       [&](const Node& n) { return n.kind == kind && n.text == name; });
+  };
+  const bool in_gold = has(gold, Kind::kConstant, "i");
+  const bool in_pred = has(pred, Kind::kConstant, "i");
+  if (in_gold == in_pred) {
+    return;
+  }
+  Expression& other = in_gold ? pred : gold;
+  const Expression& one = in_gold ? gold : pred;
+  for (const char* name : {"j", "I"}) {
+    if (has(other, Kind::kSymbol, name) && !has(one, Kind::kSymbol, name)) {
+      for (Node& n : other.nodes) {
+        if (n.kind == Kind::kSymbol && n.text == name) {
+          n.kind = Kind::kConstant;
+          n.text = "i";
+        }
+      }
+      return;
+    }
+  }
+}
+
 }  // namespace
 
 std::string_view unwrap_answer(std::string_view text) {
@@ -208,6 +256,7 @@ MathComparison compare_math(std::string_view gold, std::string_view pred, const 
     return result;
   }
   Ladder ladder(rules);
+  agree_on_imaginary_unit(*gold_tree, *pred_tree);
   const Id gold_root = gold_tree->root;
   const Id pred_root = pred_tree->root;
   const Side a{std::make_shared<Expression>(std::move(*gold_tree)), gold_root};
@@ -227,7 +276,7 @@ MathComparison compare_math(std::string_view gold, std::string_view pred, const 
   }
   const Side b{std::make_shared<Expression>(std::move(*pred_tree)), pred_root};
   const bool equal =
-      ladder.equal(a, b) ||
+      ladder.equal(a, b) || equal_by_natural_logarithms(a, b, ladder) ||
       (a.kind() != Kind::kText && fold_words(g) == fold_words(p) && b.kind() == Kind::kText);
   result.outcome = equal ? Outcome::kCorrect : Outcome::kIncorrect;
   result.rung = "structure";

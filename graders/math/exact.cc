@@ -168,6 +168,16 @@ std::optional<Rational> compute_exact(const Expression& e, Id id) {
           }
           return Rational(f);
         }
+      } else if (n.text == "double factorial") {
+        const auto v = kid(0);
+        const std::int64_t m = v ? v->small_int().value_or(-1) : -1;
+        if (m >= 0 && m <= bounds::kMaxFactorial && pay(e, m * 10)) {
+          Integer f = 1;
+          for (std::int64_t k = m; k >= 2; k -= 2) {
+            f *= k;
+          }
+          return Rational(f);
+        }
       } else if (n.text == "binomial") {
         const auto a = kid(0);
         const auto b = a ? kid(1) : a;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,9 @@ struct Expression {
   // exact_value's memory: per node whether it was asked and what it gave; work left for it.
   mutable std::vector<std::optional<std::optional<Rational>>> exact;
   mutable std::int64_t exact_fuel = bounds::kMaxExactFuel;
+  // For sample points: names that stand for integers, and a name taken with the other sign.
+  mutable std::set<std::string> integers;
+  mutable std::string flipped;
 
   const Node& at(std::int32_t i) const { return nodes[static_cast<std::size_t>(i)]; }
 

@@ -15,6 +15,8 @@ namespace {
 
 using namespace modular;
 
+constexpr int kMaxExponents = 6;  // of -1, in one comparison
+
 bool is_prime(U64 n) {
   U64 d = n - 1;
   int s = 0;
@@ -88,26 +90,39 @@ Same same_by_identity(const Expression& a, Id ia, const Expression& b, Id ib, in
   for (const U64 p : primes(is_complex)) {
     bool equal = false;
     bool has_value = false;
-    for (U64 signs = 0; signs < static_cast<U64>(bounds::kMaxSignChoices); ++signs) {
-      Field field(p, is_complex, signs, fuel);
-      const auto u = field.value(a, ia);
-      const auto v = u ? field.value(b, ib) : u;
-      if (fuel < 0) {
-        evidence = "budget";
-        return Same::kBudget;
-      }
-      if (!v) {
-        if (field.why == Field::Why::kFail) {
-          evidence = "undecided: outside what the identity test covers";
-          return Same::kUndecided;
+    // Every parity of the exponents of -1 has to agree, under some choice of the roots' signs.
+    for (U64 parities = 0; parities == 0 || equal; ++parities) {
+      int exponents = 0;
+      equal = false;
+      for (U64 signs = 0; signs < static_cast<U64>(bounds::kMaxSignChoices); ++signs) {
+        Field field(p, is_complex, signs, parities, fuel);
+        const auto u = field.value(a, ia);
+        const auto v = u ? field.value(b, ib) : u;
+        if (fuel < 0) {
+          evidence = "budget";
+          return Same::kBudget;
         }
-        break;
+        if (!v) {
+          if (field.why == Field::Why::kFail) {
+            evidence = "undecided: outside what the identity test covers";
+            return Same::kUndecided;
+          }
+          break;
+        }
+        has_value = true;
+        any_value = true;
+        exponents = field.exponents_used();
+        // A root's sign is only known from the values at a point.
+        equal = *u == *v && (field.roots_used() == 0 || points > 0);
+        if (equal || (U64{1} << std::min(field.roots_used(), 20)) <= signs + 1) {
+          break;
+        }
       }
-      has_value = true;
-      any_value = true;
-      // A root's sign is only known from the values at a point.
-      equal = *u == *v && (field.roots_used() == 0 || points > 0);
-      if (equal || (U64{1} << std::min(field.roots_used(), 20)) <= signs + 1) {
+      if (exponents > kMaxExponents) {
+        evidence = "undecided: too many exponents of -1";
+        return Same::kUndecided;
+      }
+      if (parities + 1 >= U64{1} << exponents) {
         break;
       }
     }

@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "graders/bounds.h"
+#include "graders/math/function_names.h"
 
 namespace r1eval {
 namespace {
@@ -24,7 +25,34 @@ struct Mapping {
   std::string_view replacement;  // lexed in its place
 };
 
-constexpr std::array<Mapping, 83> kUnicode = {{
+constexpr std::array<Mapping, 110> kUnicode = {{
+    {"Ɛ", "\\epsilon "},
+    {"ε", "\\epsilon "},
+    {"ϵ", "\\epsilon "},
+    {"ζ", "\\zeta "},
+    {"η", "\\eta "},
+    {"κ", "\\kappa "},
+    {"ν", "\\nu "},
+    {"ξ", "\\xi "},
+    {"τ", "\\tau "},
+    {"χ", "\\chi "},
+    {"ψ", "\\psi "},
+    {"ϕ", "\\phi "},
+    {"Γ", "\\Gamma "},
+    {"Δ", "\\Delta "},
+    {"Θ", "\\Theta "},
+    {"Λ", "\\Lambda "},
+    {"Σ", "\\Sigma "},
+    {"Φ", "\\Phi "},
+    {"Ψ", "\\Psi "},
+    {"Ω", "\\Omega "},
+    {"ℂ", "\\mathbb{C}"},
+    {"∉", "\\notin "},
+    {"∣", "\\mid "},
+    {"∀", "\\forall "},
+    {"∠", "\\angle "},
+    {"ⁿ", "^n"},
+    {"…", "\\ldots "},
     {"−", "-"},
     {"–", "-"},
     {"—", "-"},
@@ -111,27 +139,26 @@ constexpr std::array<Mapping, 83> kUnicode = {{
 }};
 
 constexpr std::array<std::string_view, 38> kDropped = {
-    "mleft",      "mright",   "bigm",      "Bigm",        "left",         "right",
-    "big",        "Big",      "bigl",      "bigr",        "Bigl",         "Bigr",
-    "bigg",       "biggl",    "biggr",     "Bigg",        "displaystyle", "textstyle",
-    "limits",     "nolimits", "quad",      "qquad",       "phantom",      "hspace",
-    "rm",         "bf",       "it",        "scriptstyle", "mathord",      "middle",
-    "hfill",      "nonumber", "thinspace", "enspace",     "medspace",     "boldsymbol",
-    "ensuremath", "cr"};
+    "mleft",      "mright",     "bigm",         "Bigm",      "left",      "right",    "big",
+    "Big",        "bigl",       "bigr",         "Bigl",      "Bigr",      "bigg",     "biggl",
+    "biggr",      "Bigg",       "displaystyle", "textstyle", "limits",    "nolimits", "quad",
+    "qquad",      "phantom",    "hspace",       "rm",        "bf",        "it",       "scriptstyle",
+    "mathord",    "middle",     "hfill",        "nonumber",  "thinspace", "enspace",  "medspace",
+    "boldsymbol", "ensuremath", "strut"};
 
 // Commands whose argument stands for itself.
 constexpr std::array<std::string_view, 10> kTransparent = {
     "mathrm", "mathbf", "operatorname", "mathit", "boxed",
-    "fbox",   "mathsf", "bm",           "mathop", "variable"};
+    "fbox",   "mathsf", "bm",           "mathop", "displaylimits"};
 constexpr std::array<std::string_view, 9> kTextCommands = {
     "text", "textbf", "mbox", "textnormal", "textit", "textrm", "hbox", "texttt", "textsf"};
 
-// Letter runs of plain text that are names of functions or constants.
-constexpr std::array<std::string_view, 34> kPlainNames = {
-    "sqrt",     "pi",   "sin",    "cos",    "tan",    "cot",  "sec",   "csc",  "exp",
-    "ln",       "log",  "arcsin", "arccos", "arctan", "sinh", "cosh",  "tanh", "infty",
-    "infinity", "oo",   "theta",  "alpha",  "beta",   "abs",  "floor", "ceil", "lfloor",
-    "rfloor",   "frac", "cbrt",   "gcd",    "lcm",    "max",  "min"};
+// Letter runs of plain text that are names of constants, symbols or constructions; functions are in
+// function_names.h.
+constexpr std::array<std::string_view, 25> kPlainNames = {
+    "sqrt",  "pi",    "infty",  "infinity", "oo",    "inf",  "theta", "alpha", "beta",
+    "gamma", "delta", "lambda", "omega",    "phi",   "psi",  "sigma", "rho",   "tau",
+    "mu",    "eps",   "lfloor", "rfloor",   "binom", "frac", "choose"};
 
 // Words that part several answers, name units or numbers: never a product of letters.
 constexpr std::array<std::string_view, 62> kWords = {
@@ -226,8 +253,24 @@ class Lexer {
     return s_.substr(std::min(from, s_.size()));
   }
 
+  // Does an argument in parentheses come next?
+  bool argument_follows() const {
+    std::string_view rest = s_.substr(i_);
+    while (true) {
+      if (rest.starts_with(' ') || rest.starts_with('{')) {
+        rest.remove_prefix(1);
+      } else if (rest.starts_with("\\left")) {
+        rest.remove_prefix(5);
+      } else {
+        return rest.starts_with('(');
+      }
+    }
+  }
+
   Status step();
   Status command();
+  Status character();
+  Status variable();
   void number();
   void word();
 
@@ -246,7 +289,10 @@ void Lexer::number() {
     }
   };
   digits();
-  const std::size_t first_group = text.size();
+  // After "_" and "^" a space ends the number: \log_5 125.
+  const bool is_script = !tokens_.empty() && tokens_.back().kind == TokenKind::kOperator &&
+                         (tokens_.back().text == "_" || tokens_.back().text == "^");
+  const std::size_t first_group = is_script ? 0 : text.size();
   // Groups of three digits: "1,234", "1{,}234", "1,\!234", "1\,234", "1 234".
   while (first_group >= 1 && first_group <= 3) {
     std::size_t j = i_;
@@ -302,8 +348,18 @@ void Lexer::word() {
     ++i_;
   }
   const std::string_view run = s_.substr(from, i_ - from);
-  if (contains(kPlainNames, run)) {
-    put(TokenKind::kCommand, std::string(run == "infinity" || run == "oo" ? "infty" : run));
+  if (contains(kPlainNames, run) || is_plain_function(run) ||
+      ((run == "Re" || run == "Im") && peek() == '(')) {
+    const bool is_infinity = run == "infinity" || run == "oo" || run == "inf";
+    put(TokenKind::kCommand, std::string(is_infinity ? "infty" : run == "eps" ? "epsilon" : run));
+    return;
+  }
+  // "sinx", "lny"
+  const char last = run.back();
+  if ((last == 'x' || last == 'y' || last == 'z') && run.size() > 2 &&
+      is_plain_function(run.substr(0, run.size() - 1))) {
+    put(TokenKind::kCommand, std::string(run.substr(0, run.size() - 1)));
+    put(TokenKind::kLetter, std::string(1, last));
     return;
   }
   const bool is_long = run.size() >= 4;
@@ -337,6 +393,16 @@ Status Lexer::command() {
     }
     ++i_;
     put(TokenKind::kOperator, "\\\\");
+    // "\\[4pt]": the distance to the next row
+    std::size_t j = i_;
+    if (peek() == '[') {
+      for (++j; j < s_.size() && (is_digit(s_[j]) || s_[j] == '.' || s_[j] == '-'); ++j) {
+      }
+      if (j > i_ + 1 && j + 2 < s_.size() && is_letter(s_[j]) && is_letter(s_[j + 1]) &&
+          s_[j + 2] == ']') {
+        i_ = j + 3;
+      }
+    }
     return ok_status();
   }
   if (!is_letter(c)) {
@@ -406,8 +472,10 @@ Status Lexer::command() {
                              return is_letter(x) || x == ' ';
                            });
       if (is_word) {
-        if (contains(kPlainNames, inner)) {
+        if (contains(kPlainNames, inner) || !function_named(inner).empty()) {
           put(TokenKind::kCommand, inner);
+        } else if (name == "operatorname" && argument_follows()) {
+          put(TokenKind::kCommand, "@" + inner);  // a function that we only know by its name
         } else {
           put(TokenKind::kText, inner);
         }
@@ -431,11 +499,80 @@ Status Lexer::command() {
     put(TokenKind::kLetter, name == "exponentialE" ? "e" : "i");
     return ok_status();
   }
+  if (name == "cr") {
+    put(TokenKind::kOperator, "\\\\");
+    return ok_status();
+  }
+  if (name == "char" && peek() == '"') {
+    return character();
+  }
+  if (name == "variable" && peek() == '{') {
+    return variable();
+  }
   if (name == "differentialD") {
     put(TokenKind::kLetter, "d");
     return ok_status();
   }
   put(TokenKind::kCommand, std::string(name));
+  return ok_status();
+}
+
+// \char"00190: a character by its code point.
+Status Lexer::character() {
+  ++i_;
+  std::uint32_t code = 0;
+  std::size_t digits = 0;
+  for (; digits < 6 && std::isxdigit(static_cast<unsigned char>(peek())) != 0; ++digits, ++i_) {
+    const char c = peek();
+    code = code * 16 + static_cast<std::uint32_t>(is_digit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
+  }
+  if (digits == 0 || code < 0x20 || code > 0xFFFF) {
+    return fail(ErrorCode::kParse, "a character code that is not understood");
+  }
+  std::string utf8;
+  if (code < 0x80) {
+    utf8 += static_cast<char>(code);
+  } else if (code < 0x800) {
+    utf8 += static_cast<char>(0xC0 | (code >> 6));
+    utf8 += static_cast<char>(0x80 | (code & 0x3F));
+  } else {
+    utf8 += static_cast<char>(0xE0 | (code >> 12));
+    utf8 += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
+    utf8 += static_cast<char>(0x80 | (code & 0x3F));
+  }
+  Lexer inner(utf8);
+  R1_TRY(const std::vector<Token> tokens, inner.run());
+  for (const Token& token : tokens) {
+    put(token.kind, token.text);
+  }
+  return ok_status();
+}
+
+// \variable{value1}: one name of several letters; digits at its end are its subscript.
+Status Lexer::variable() {
+  const std::size_t from = i_;
+  const std::string_view inner = group();
+  std::size_t letters = 0;
+  while (letters < inner.size() && is_letter(inner[letters])) {
+    ++letters;
+  }
+  std::string subscript;
+  bool is_name = letters >= 1;
+  for (const char c : inner.substr(letters)) {
+    is_name = is_name && (is_digit(c) || is_letter(c) || c == '_' || c == '{' || c == '}');
+    if (is_digit(c) || is_letter(c)) {
+      subscript += c;
+    }
+  }
+  if (!is_name) {
+    i_ = from;  // the braces group an expression
+    return ok_status();
+  }
+  put(TokenKind::kLetter, std::string(inner.substr(0, letters)));
+  if (!subscript.empty()) {
+    put(TokenKind::kOperator, "_");
+    put(TokenKind::kLetter, subscript);
+  }
   return ok_status();
 }
 

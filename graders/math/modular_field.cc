@@ -224,6 +224,15 @@ std::optional<U64> Field::power_of(const Expression& e, Id base, Id exponent) {
   U64 result = *start;
   for (const auto& [key, coefficient] : terms) {
     for (const auto& [kernel, count] : kernels) {
+      if (kernel == "-1" && coefficient.is_integer()) {
+        // (-1)^n is 1 or -1: both readings are tried
+        const auto [it, is_new] = exponents_.emplace(key, static_cast<int>(exponents_.size()));
+        const bool is_odd = it->second < 60 && ((parities_ >> it->second) & 1) != 0;
+        if (is_odd && coefficient.num % 2 != 0) {
+          result = neg(result, p_);
+        }
+        continue;
+      }
       const auto v = kernel_power("pow " + kernel + " " + std::to_string(key), coefficient * count);
       if (!v) {
         return v;

@@ -45,13 +45,16 @@ inline U64 inverse(U64 a, U64 p) {
 // Values modulo one prime, with one choice of signs for nested roots.
 class Field {
  public:
-  Field(U64 p, bool is_complex, U64 signs, std::int64_t& fuel)
-      : p_(p), complex_(is_complex), signs_(signs), fuel_(fuel) {}
+  // `parities`: which integer exponents of -1 are taken for odd, by their order of appearance.
+  Field(U64 p, bool is_complex, U64 signs, U64 parities, std::int64_t& fuel)
+      : p_(p), complex_(is_complex), signs_(signs), parities_(parities), fuel_(fuel) {}
 
   enum class Why : std::uint8_t { kNone, kRetry, kFail };
   Why why = Why::kNone;
 
   int roots_used() const { return static_cast<int>(branches_.size()); }
+
+  int exponents_used() const { return static_cast<int>(exponents_.size()); }
 
   std::optional<U64> value(const Expression& e, Id id);
 
@@ -185,8 +188,10 @@ class Field {
   U64 p_;
   bool complex_;
   U64 signs_;
+  U64 parities_;
   std::int64_t& fuel_;
   std::map<U64, int> branches_;
+  std::map<U64, int> exponents_;
 };
 
 }  // namespace r1eval::modular

@@ -24,6 +24,79 @@ bool has_symbols(const Expression& e, Id id) {
   return false;
 }
 
+namespace {
+
+void find_integers(const Expression& e, Id id, bool inside, std::set<std::string>& out) {
+  const Node& n = e.at(id);
+  if (n.kind == Kind::kSymbol && inside) {
+    out.insert(n.text);
+    return;
+  }
+  const bool counts = n.kind == Kind::kFunction && (n.text == "factorial" || n.text == "binomial" ||
+                                                    n.text == "double factorial");
+  const bool repeated = n.kind == Kind::kFunction && (n.text == "sum" || n.text == "prod");
+  for (std::size_t k = 0; k < n.children.size(); ++k) {
+    bool below = inside || counts || (repeated && k > 0);
+    if (n.kind == Kind::kPower && k == 1) {
+      const Node& base = e.at(n.children[0]);
+      const auto exact = exact_value(e, n.children[0]);
+      below =
+          below || (exact && exact->num < 0) || (base.kind == Kind::kConstant && base.text == "i");
+    }
+    find_integers(e, n.children[k], below, out);
+  }
+}
+
+bool has_logarithm_of_names(const Expression& e, Id id) {
+  const Node& n = e.at(id);
+  if (n.kind == Kind::kFunction && (n.text == "ln" || n.text == "log") && !n.children.empty() &&
+      has_symbols(e, n.children[0])) {
+    return true;
+  }
+  return std::any_of(n.children.begin(), n.children.end(),
+                     [&](Id kid) { return has_logarithm_of_names(e, kid); });
+}
+
+void find_names(const Expression& e, Id id, std::set<std::string>& out) {
+  const Node& n = e.at(id);
+  if (n.kind == Kind::kSymbol) {
+    out.insert(n.text);
+  }
+  for (const Id kid : n.children) {
+    find_names(e, kid, out);
+  }
+}
+
+}  // namespace
+
+void note_integers(const Expression& a, Id ia, const Expression& b, Id ib) {
+  std::set<std::string> names;
+  find_integers(a, ia, false, names);
+  find_integers(b, ib, false, names);
+  a.integers = names;
+  b.integers = std::move(names);
+}
+
+bool domains_differ(const Expression& a, Id ia, const Expression& b, Id ib) {
+  if (!has_logarithm_of_names(a, ia) || !has_logarithm_of_names(b, ib)) {
+    return false;
+  }
+  std::set<std::string> names;
+  find_names(a, ia, names);
+  find_names(b, ib, names);
+  bool differ = false;
+  for (auto it = names.begin(); it != names.end() && names.size() <= 8 && !differ; ++it) {
+    a.flipped = *it;
+    b.flipped = *it;
+    const std::complex<double> x = numeric_value(a, ia, 0);
+    const std::complex<double> y = numeric_value(b, ib, 0);
+    differ = std::isfinite(std::abs(x)) != std::isfinite(std::abs(y));
+  }
+  a.flipped.clear();
+  b.flipped.clear();
+  return differ;
+}
+
 std::complex<double> numeric_value(const Expression& e, Id id, int point) {
   using C = std::complex<double>;
   const C nan(std::nan(""), 0);
@@ -33,9 +106,13 @@ std::complex<double> numeric_value(const Expression& e, Id id, int point) {
     case Kind::kNumber:
       return to_double(n.value);
     case Kind::kSymbol: {
-      const double u =
-          static_cast<double>(hash_text(n.text, static_cast<std::uint64_t>(point)) >> 11) * 0x1p-53;
-      return point < 4 ? 0.3 + 2.1 * u : 4.0 * u - 2.0;
+      const std::uint64_t h = hash_text(n.text, static_cast<std::uint64_t>(point));
+      if (!e.integers.empty() && e.integers.contains(n.text)) {
+        return static_cast<double>(2 + (h >> 20) % 9);
+      }
+      const double u = static_cast<double>(h >> 11) * 0x1p-53;
+      const double v = point < 4 ? 0.3 + 2.1 * u : 4.0 * u - 2.0;
+      return n.text == e.flipped ? -v : v;
     }
     case Kind::kConstant:
       return n.text == "e"    ? C(std::numbers::e)
@@ -75,7 +152,8 @@ std::complex<double> numeric_value(const Expression& e, Id id, int point) {
           const double size = std::pow(-a.real(), b.real());
           return r->num % 2 == 0 ? size : -size;
         }
-        return std::pow(C(a.real(), 0.0), b);
+        // A power of a variable is meant where it is real.
+        return has_symbols(e, n.children[0]) ? nan : std::pow(C(a.real(), 0.0), b);
       }
       return std::pow(a, b);
     }
@@ -130,11 +208,19 @@ std::complex<double> numeric_value(const Expression& e, Id id, int point) {
       if (f == "cot") return 1.0 / std::tan(a);
       if (f == "sec") return 1.0 / std::cos(a);
       if (f == "csc") return 1.0 / std::sin(a);
+      if ((f == "ln" || f == "log") && a.imag() == 0 && a.real() < 0 &&
+          has_symbols(e, n.children[0])) {
+        return nan;
+      }
       if (f == "ln") return std::log(a);
       if (f == "log")
         return std::log(a) / (n.children.size() == 2 ? std::log(kid(1)) : C(std::log(10.0)));
       if (f == "exp") return std::exp(a);
       if (f == "abs") return std::abs(a);
+      if (f == "Re") return a.real();
+      if (f == "Im") return a.imag();
+      if (f == "arg") return a == C(0) ? nan : C(std::arg(a));
+      if (f == "sgn") return a == C(0) ? C(0) : a / std::abs(a);
       const double x = a.real();
       const bool real = a.imag() == 0;
       if (f == "arctan" && real) return std::atan(x);

@@ -173,10 +173,98 @@ Parser::Id Parser::answers() {
   return make(Kind::kList, std::move(members), only_commas ? "," : ";");
 }
 
+// The left side of "P(x) = …" and "P(A \cup B) = …": a name with its argument, not a product.
+// kBad, with nothing said, where the left side is none.
+Parser::Id Parser::named_application() {
+  std::size_t open = i_ + 1;
+  std::string name = i_ < t_.size() ? t_[i_].text : "";
+  if (is_command("mathbb") && is_op("{", 1) && is_op("}", 3)) {
+    name = t_[i_ + 2].text;
+    open = i_ + 4;
+  } else if (!is_kind(TokenKind::kLetter) && !is_command("Pr") &&
+             !(is_kind(TokenKind::kCommand) && contains(kSymbolNames, name))) {
+    return kBad;
+  }
+  if (open >= t_.size() || (t_[open].text != "(" && t_[open].text != "[")) {
+    return kBad;
+  }
+  std::size_t end = open;
+  int depth = 0;
+  bool is_simple = true;  // names and numbers between commas
+  bool is_scalar = true;
+  std::string inner;
+  for (; end < t_.size(); ++end) {
+    const Token& token = t_[end];
+    depth += token.text == "(" || token.text == "["   ? 1
+             : token.text == ")" || token.text == "]" ? -1
+                                                      : 0;
+    if (depth == 0) {
+      break;
+    }
+    if (end > open) {
+      const bool is_part =
+          token.kind == TokenKind::kLetter || token.kind == TokenKind::kNumber ||
+          (token.kind == TokenKind::kCommand && contains(kSymbolNames, token.text));
+      const bool wants_part = (end - open) % 2 == 1;
+      is_simple = is_simple && (wants_part ? is_part && token.text != name : token.text == ",");
+      is_scalar = is_scalar && (is_part || token.kind == TokenKind::kOperator) &&
+                  token.text != "|" && token.text != "=" && token.text != "<" && token.text != ">";
+      inner += token.kind == TokenKind::kText ? fold_words(token.text) : token.text;
+    }
+  }
+  if (end + 1 >= t_.size() || t_[end + 1].kind != TokenKind::kOperator || t_[end + 1].text != "=" ||
+      end == open + 1) {
+    return kBad;
+  }
+  if (is_simple) {
+    std::vector<Id> arguments;
+    for (std::size_t k = open + 1; k < end; k += 2) {
+      i_ = k;
+      const Id one = primary();
+      if (one == kBad) {
+        return kBad;
+      }
+      arguments.push_back(one);
+    }
+    i_ = end + 1;
+    return make(Kind::kFunction, std::move(arguments), name);
+  }
+  if (is_scalar || (std::isupper(static_cast<unsigned char>(name[0])) == 0)) {
+    return kBad;
+  }
+  i_ = end + 1;
+  return make(Kind::kSymbol, {}, name + "(" + inner + ")");
+}
+
 Parser::Id Parser::relation() {
   std::vector<Id> sides;
   std::string operators;
-  Id left = set_expression();
+  if (is_command("neg") || is_command("lnot")) {
+    // not (x = {1, 2}), as computer algebra prints non-membership
+    ++i_;
+    const Id inner = relation();
+    if (inner == kBad) {
+      return kBad;
+    }
+    Node& node = e_.nodes[static_cast<std::size_t>(inner)];
+    if (node.kind != Kind::kRelation || node.text.size() != 1) {
+      return bad("a negation that is not judged");
+    }
+    const bool is_set = e_.at(node.children[1]).kind == Kind::kSet;
+    const char op = node.text[0];
+    node.text = op == '='   ? (is_set ? "o" : "n")
+                : op == 'n' ? "="
+                : op == 'i' ? "o"
+                : op == 'o' ? "i"
+                : op == '<' ? "g"
+                : op == '>' ? "l"
+                : op == 'l' ? ">"
+                : op == 'g' ? "<"
+                            : "";
+    return node.text.empty() ? bad("a negation that is not judged") : inner;
+  }
+  const Id named = named_application();
+  Id left = named != kBad ? named : set_expression();
   if (left == kBad) {
     return kBad;
   }
@@ -188,9 +276,6 @@ Parser::Id Parser::relation() {
     }
     ++i_;
     // "\le q" and the like: "=" after "<" or ">" was one operator in the text.
-    if (op == "o") {
-      return bad("non-membership is not judged");
-    }
     const Id right = set_expression();
     if (right == kBad) {
       return kBad;
@@ -293,6 +378,9 @@ Parser::Id Parser::sum() {
       }
       if (right == kBad) {
         left = kBad;
+      } else if (minus && e_.at(left).kind == Kind::kSymbol &&
+                 e_.at(e_.at(right).children[0]).kind == Kind::kSet) {
+        left = make(Kind::kDifference, {left, e_.at(right).children[0]});  // R - {0}
       } else if (e_.at(left).kind == Kind::kSum && !terms.empty()) {
         e_.nodes[static_cast<std::size_t>(left)].children.push_back(right);
       } else {
@@ -318,6 +406,21 @@ Parser::Id Parser::sum() {
   return left;
 }
 
+// A bar after a value closes, unless none is open, or it follows a closed one and a value comes
+// next: ||x||y||.
+bool Parser::bar_opens() const {
+  if (bars_ == 0) {
+    return true;
+  }
+  const bool after_bar = i_ > 0 && t_[i_ - 1].text == "|" && i_ != bar_open_at_ + 1;
+  if (!after_bar || i_ + 1 >= t_.size()) {
+    return false;
+  }
+  const Token& next = t_[i_ + 1];
+  return next.kind == TokenKind::kNumber || next.kind == TokenKind::kLetter ||
+         next.text == "frac" || next.text == "(";
+}
+
 bool Parser::starts_primary() const {
   if (done()) {
     return false;
@@ -328,22 +431,40 @@ bool Parser::starts_primary() const {
     case TokenKind::kLetter:
       return true;
     case TokenKind::kWord:
+      return is_op("_", 1);
     case TokenKind::kText:
       return false;
     case TokenKind::kOperator:
-      return token.text == "(" || token.text == "{" || (token.text == "|" && bars_ == 0) ||
-             (token.text == "[" && false);
+      return token.text == "(" || token.text == "{" || (token.text == "|" && bar_opens());
     case TokenKind::kCommand:
       break;
   }
   static constexpr std::array<std::string_view, 12> kPrimary = {
       "frac",  "dfrac", "tfrac",  "cfrac",  "sqrt",   "pi",
       "infty", "binom", "dbinom", "tbinom", "lfloor", "lceil"};
-  return contains(kPrimary, token.text) || contains(kFunctionNames, token.text) ||
-         contains(kSymbolNames, token.text) || token.text == "vec" || token.text == "hat" ||
-         token.text == "lvert" || token.text == "begin" || token.text == "overline" ||
-         token.text == "bar" || token.text == "sum" || token.text == "prod" ||
-         token.text == "int" || token.text == "lim" || token.text == "partial";
+  return contains(kPrimary, token.text) || is_function() || contains(kSymbolNames, token.text) ||
+         token.text == "vec" || token.text == "hat" || token.text == "lvert" ||
+         token.text == "begin" || token.text == "overline" || token.text == "bar" ||
+         token.text == "sum" || token.text == "prod" || token.text == "int" ||
+         token.text == "lim" || token.text == "partial" || token.text == "langle" ||
+         token.text == "overrightarrow" || token.text == "mathbb" || token.text == "mathcal" ||
+         token.text == "tilde" || token.text == "hbar" || token.text == "angle";
+}
+
+// Does the argument of a function without brackets end before this sign? \log_2 3 \cdot \log_3 2
+// and ln x / x are products of a logarithm, sin 2 \cdot x is not.
+bool Parser::ends_argument(Id left) const {
+  const bool is_product = is_op("*") || is_command("cdot") || is_command("times");
+  if (!is_product && !is_op("/") && !is_command("div")) {
+    return false;
+  }
+  const std::size_t sign = is_op("-", 1) || is_op("+", 1) ? 2 : 1;
+  if (is_function(sign)) {
+    return true;
+  }
+  const Node& node = e_.at(left);
+  return !is_product && node.kind == Kind::kSymbol && i_ + 1 < t_.size() &&
+         t_[i_ + 1].text == node.text;
 }
 
 Parser::Id Parser::product() {
@@ -351,6 +472,9 @@ Parser::Id Parser::product() {
   for (std::int64_t factors = 0; left != kBad; ++factors) {
     if (factors > bounds::kMaxFactors) {
       return bad("too many factors in a product");
+    }
+    if (in_function_ && ends_argument(left)) {
+      break;
     }
     if (is_op("*") || is_command("cdot") || is_command("times") || is_command("ast")) {
       ++i_;
@@ -370,7 +494,7 @@ Parser::Id Parser::product() {
       const Id right = powers();  // [1 + 2][3 - 4]
       left = right == kBad ? kBad : multiply(left, right);
     } else if (starts_primary()) {
-      if (in_function_ && is_kind(TokenKind::kCommand) && contains(kFunctionNames, t_[i_].text)) {
+      if (in_function_ && is_function()) {
         break;
       }
       // "1 1/2" and "1\frac12" are mixed numbers; "2 3" is not a product.
@@ -475,18 +599,18 @@ Parser::Id Parser::powers() {
         base = make(Kind::kDegree, {base});
         continue;
       }
-      if (is_op("'", k) || is_command("prime", k)) {
-        return bad("derivatives are not judged");
-      }
       const bool was_matrix = e_.at(base).kind == Kind::kMatrix;
-      if (was_matrix && i_ + k < t_.size() &&
-          (t_[i_ + k].text == "T" || t_[i_ + k].text == "top")) {
+      const bool is_row = e_.at(base).kind == Kind::kTuple && e_.at(base).children.size() > 1;
+      if ((was_matrix || is_row) && i_ + k < t_.size() &&
+          (t_[i_ + k].text == "T" || t_[i_ + k].text == "top" || t_[i_ + k].text == "t" ||
+           t_[i_ + k].text == "intercal")) {
         i_ += k + 1;
         if (k == 1) {
           accept("}");
         }
-        Node matrix = e_.at(base);
-        const auto columns = static_cast<std::size_t>(matrix.columns);
+        const Node matrix = e_.at(base);
+        const auto columns =
+            was_matrix ? static_cast<std::size_t>(matrix.columns) : matrix.children.size();
         const std::size_t rows = matrix.children.size() / columns;
         Node turned;
         turned.kind = Kind::kMatrix;
@@ -530,15 +654,28 @@ Parser::Id Parser::powers() {
       }
       in_function_ = outer;
       --depth_;
+      if (was_matrix && exponent != kBad) {
+        const auto exact = exact_value(e_, exponent);
+        if (const auto whole = exact ? exact->small_int() : std::nullopt) {
+          base = matrix_power(base, *whole);
+          continue;
+        }
+      }
       base = exponent == kBad ? kBad : make(Kind::kPower, {scalar(base), exponent});
     } else if (is_command("degree") || is_command("circ")) {
       ++i_;
       base = make(Kind::kDegree, {base});
     } else if (is_op("!")) {
       ++i_;
-      base = make(Kind::kFunction, {base}, "factorial");
+      const bool is_double = is_op("!") && !t_[i_].space_before;  // 5!! = 5 * 3 * 1
+      i_ += is_double ? 1 : 0;
+      base = make(Kind::kFunction, {base}, is_double ? "double factorial" : "factorial");
     } else if (is_op("%")) {
       ++i_;
+      const Node& whole = e_.at(base);
+      if (whole.kind == Kind::kConstant && whole.text == "infty") {
+        continue;  // a hundredth of infinity
+      }
       base = make(Kind::kPercent, {base});
     } else if (is_op("_")) {
       ++i_;
@@ -547,7 +684,17 @@ Parser::Id Parser::powers() {
       const bool raised =
           outermost.kind == Kind::kPower && e_.at(outermost.children[0]).kind == Kind::kSymbol;
       Node& node = e_.nodes[static_cast<std::size_t>(raised ? outermost.children[0] : base)];
-      const std::string sub = raw_group();
+      std::string sub = raw_group();
+      if (node.kind == Kind::kSymbol && node.text == "R" &&
+          (sub == "ge0" || sub == "geq0" || sub == ">0" || sub == "+" || sub == "le0" ||
+           sub == "leq0" || sub == "<0" || sub == "-")) {
+        // the half lines
+        node.text = sub[0] == '>' || sub[0] == '+'   ? "R+"
+                    : sub[0] == '<' || sub[0] == '-' ? "R-"
+                    : sub[0] == 'g'                  ? "R+0"
+                                                     : "R-0";
+        continue;
+      }
       if (node.kind == Kind::kSymbol) {
         node.text += "_" + sub;
       } else if (node.kind == Kind::kNumber && i_ >= start + 2 && all_digits(t_[start].text) &&
@@ -561,8 +708,6 @@ Parser::Id Parser::powers() {
       } else {
         return bad("a subscript where none is understood");
       }
-    } else if (is_op("'")) {
-      return bad("derivatives are not judged");
     } else {
       break;
     }

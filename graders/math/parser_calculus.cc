@@ -150,30 +150,138 @@ Parser::Id Parser::repeated(const std::string& name) {
 
 // \lim_{x \to a} f
 Parser::Id Parser::limit() {
-  if (!accept("_") || !accept("{") || !is_kind(TokenKind::kLetter)) {
+  if (!accept("_") || !accept("{") ||
+      !(is_kind(TokenKind::kLetter) ||
+        (is_kind(TokenKind::kCommand) && contains(kSymbolNames, t_[i_].text)))) {
     return bad("a limit whose variable is not understood");
   }
   const std::string variable = t_[i_++].text;
-  if (!is_command("to") && !is_command("rightarrow")) {
+  if (!is_command("to") && !is_command("rightarrow") && !is_command("Rightarrow") &&
+      !is_command("longrightarrow") && !is_command("Longrightarrow")) {
     return bad("a limit whose variable is not understood");
   }
   ++i_;
-  const Id target = sum();
+  // One-sided: "3^+", "3^{-}", "3+"; the sign is taken off before the target is read.
   std::string side;
-  if (target != kBad && is_op("^")) {
-    ++i_;
-    side = raw_group();
+  std::size_t end = i_;
+  for (int depth = 1; end < t_.size(); ++end) {
+    depth += t_[end].text == "{" ? 1 : t_[end].text == "}" ? -1 : 0;
+    if (depth == 0) {
+      break;
+    }
   }
+  if (end >= t_.size()) {
+    return bad("a limit's target is not understood");
+  }
+  const auto sign_at = [&](std::size_t k) {
+    return k > i_ && k < t_.size() && (t_[k].text == "+" || t_[k].text == "-");
+  };
+  std::size_t cut = end;
+  if (end >= 1 && t_[end - 1].text == "}" && sign_at(end - 2) && end >= 4 &&
+      t_[end - 3].text == "{" && t_[end - 4].text == "^") {
+    side = t_[end - 2].text;
+    cut = end - 4;
+  } else if (sign_at(end - 1)) {
+    side = t_[end - 1].text;
+    cut = t_[end - 2].text == "^" ? end - 2 : end - 1;
+  }
+  t_.erase(t_.begin() + static_cast<std::ptrdiff_t>(cut),
+           t_.begin() + static_cast<std::ptrdiff_t>(end));
+  const Id target = sum();
   if (target == kBad || !accept("}")) {
     return bad("a limit's target is not understood");
   }
   const auto first = static_cast<Id>(e_.nodes.size());
+  const bool outer = in_function_;
+  in_function_ = false;
   const Id body = product();
+  in_function_ = outer;
   if (body == kBad) {
     return kBad;
   }
   rename_symbol(first, variable, "@" + std::to_string(bound_++));
   return make(Kind::kFunction, {body, target}, "limit" + side);
+}
+
+// \frac{d}{dx} f, and \frac{dy}{dx} as one name. Not a derivative: kBad, with nothing said.
+Parser::Id Parser::derivative_operator() {
+  const auto is_differential = [&](std::size_t k) {
+    return k < t_.size() && (t_[k].text == "d" || t_[k].text == "partial") &&
+           (t_[k].kind == TokenKind::kLetter || t_[k].kind == TokenKind::kCommand);
+  };
+  if (!is_op("{") || !is_differential(i_ + 1)) {
+    return kBad;
+  }
+  const std::size_t top = i_ + 1;
+  std::size_t middle = top;
+  int depth = 1;
+  for (; middle < t_.size() && depth > 0; ++middle) {
+    depth += t_[middle].text == "{" ? 1 : t_[middle].text == "}" ? -1 : 0;
+  }
+  if (middle >= t_.size() || t_[middle].text != "{" || !is_differential(middle + 1) ||
+      t_[middle + 1].text != t_[top].text) {
+    return kBad;
+  }
+  std::size_t end = middle + 1;
+  for (depth = 1; end < t_.size() && depth > 0; ++end) {
+    depth += t_[end].text == "{" ? 1 : t_[end].text == "}" ? -1 : 0;
+  }
+  // d, a name, perhaps a power: "dx", "dx^2", "\partial x \partial y"
+  if (depth != 0 || end < middle + 4 || t_[middle + 2].kind == TokenKind::kNumber ||
+      t_[middle + 2].kind == TokenKind::kOperator) {
+    return kBad;
+  }
+  std::string text;
+  bool has_body = false;  // \frac{dy}{dx}
+  for (std::size_t k = top; k < end - 1; ++k) {
+    if (k == middle - 1) {
+      text += '/';
+      ++k;
+      continue;
+    }
+    has_body = has_body || (k > top && k < middle && t_[k].kind != TokenKind::kOperator &&
+                            t_[k].kind != TokenKind::kNumber);
+    if (t_[k].text != "{" && t_[k].text != "}") {
+      text += t_[k].text;
+    }
+  }
+  const std::string variable = t_[middle + 2].text;
+  i_ = end;
+  if (has_body || !(is_op("(") || is_op("[") || is_op("{") || starts_primary())) {
+    return make(Kind::kSymbol, {}, text);
+  }
+  const Id body = product();
+  if (body == kBad) {
+    return kBad;
+  }
+  const Id name = make(Kind::kSymbol, {}, variable);
+  return name == kBad ? kBad : make(Kind::kFunction, {scalar(body), name}, text);
+}
+
+// The complex conjugate: i becomes -i. Names stand for real numbers.
+Parser::Id Parser::conjugate(Id id) {
+  const Id copy = copy_of(id);
+  if (copy == kBad) {
+    return kBad;
+  }
+  std::vector<Id> open = {copy};
+  while (!open.empty()) {
+    const Id at = open.back();
+    open.pop_back();
+    const Node node = e_.at(at);
+    if (node.kind == Kind::kConstant && node.text == "i") {
+      const Id unit = make(Kind::kConstant, {}, "i");
+      if (unit == kBad) {
+        return kBad;
+      }
+      Node& negative = e_.nodes[static_cast<std::size_t>(at)];
+      negative.kind = Kind::kNegative;
+      negative.text.clear();
+      negative.children = {unit};
+    }
+    open.insert(open.end(), node.children.begin(), node.children.end());
+  }
+  return copy;
 }
 
 }  // namespace r1eval::parsing

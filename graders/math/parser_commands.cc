@@ -21,87 +21,6 @@ Parser::Id Parser::argument() {
   return primary();
 }
 
-Parser::Id Parser::function(std::string name) {
-  if (name == "lg") {
-    name = "log";
-  }
-  Id base = kBad;
-  Id exponent = kBad;
-  for (int k = 0; k < 2; ++k) {
-    if (is_op("_") && base == kBad) {
-      ++i_;
-      base = is_op("{") ? group() : (is_kind(TokenKind::kNumber) ? primary() : argument());
-      if (base == kBad) {
-        return kBad;
-      }
-    } else if (is_op("^") && exponent == kBad) {
-      ++i_;
-      exponent = is_op("{") ? group() : argument();
-      if (exponent == kBad) {
-        return kBad;
-      }
-    }
-  }
-  std::vector<Id> arguments;
-  if (is_op("(") || is_op("[") || is_op("\\{")) {
-    const std::string close = is_op("(") ? ")" : is_op("[") ? "]" : "\\}";
-    ++i_;
-    const bool outer = in_function_;
-    in_function_ = false;
-    while (true) {
-      const Id one = sum();
-      if (one == kBad) {
-        return kBad;
-      }
-      arguments.push_back(one);
-      if (!is_op(",")) {
-        break;
-      }
-      ++i_;
-    }
-    in_function_ = outer;
-    if (!done() && !accept(close)) {
-      return bad("a function's argument is not closed");
-    }
-  } else {
-    const bool outer = in_function_;
-    in_function_ = true;
-    Id one = kBad;
-    if (!done() && (is_op("-") || starts_primary())) {
-      one = product();
-    } else {
-      bad(fmt::format("the function {} has no argument", name));
-    }
-    in_function_ = outer;
-    if (one == kBad) {
-      return kBad;
-    }
-    arguments.push_back(one);
-  }
-  if (base != kBad) {
-    arguments.push_back(base);
-  }
-  if (arguments.size() == 1 && e_.at(arguments[0]).kind == Kind::kSet &&
-      (name == "max" || name == "min" || name == "gcd" || name == "lcm")) {
-    arguments = std::vector<Id>(e_.at(arguments[0]).children);  // \max\{1, 2\}
-  }
-  if ((name == "gcd" || name == "lcm") && !arguments.empty()) {
-    const Id reduced = reduce_gcd(name == "lcm", arguments);
-    if (reduced != kBad) {
-      return reduced;
-    }
-  }
-  Id call = make(Kind::kFunction, std::move(arguments), name);
-  if (call != kBad && exponent != kBad) {
-    const Node& node = e_.at(exponent);
-    if (node.kind == Kind::kNegative) {
-      return bad("inverse functions are not judged");
-    }
-    call = make(Kind::kPower, {call, exponent});
-  }
-  return call;
-}
-
 Parser::Id Parser::command() {
   const std::string name = t_[i_].text;
   if (name == "begin") {
@@ -109,6 +28,12 @@ Parser::Id Parser::command() {
   }
   ++i_;
   if (name == "frac" || name == "dfrac" || name == "tfrac" || name == "cfrac") {
+    const std::size_t start = i_;
+    const Id derivative = derivative_operator();
+    if (derivative != kBad || !why_.empty()) {
+      return derivative;
+    }
+    i_ = start;
     const Id top = argument();
     const Id bottom = top == kBad ? kBad : argument();
     return bottom == kBad ? bad("a fraction lacks a part") : make(Kind::kQuotient, {top, bottom});
@@ -150,8 +75,19 @@ Parser::Id Parser::command() {
   if (name == "emptyset" || name == "varnothing") {
     return make(Kind::kSet);
   }
-  if (name == "mathbb" || name == "mathcal" || name == "Bbb") {
+  if (name == "mathbb" || name == "mathcal" || name == "Bbb" || name == "mathfrak" ||
+      name == "mathscr") {
     return make(Kind::kSymbol, {}, raw_group());
+  }
+  if (name == "R" || name == "Z" || name == "N" || name == "Q" || name == "C") {
+    return make(Kind::kSymbol, {}, name);
+  }
+  if (name == "reals" || name == "integers" || name == "naturals") {
+    return make(Kind::kSymbol, {}, name == "reals" ? "R" : name == "integers" ? "Z" : "N");
+  }
+  if (name == "ldots" || name == "dots" || name == "cdots" || name == "dotsc" || name == "vdots" ||
+      name == "ddots") {
+    return make(Kind::kSymbol, {}, "...");
   }
   if (name == "lfloor" || name == "lceil") {
     const Id kid = sum();
@@ -169,18 +105,37 @@ Parser::Id Parser::command() {
       return bad("an absolute value is not closed");
     }
     ++i_;
-    return make(Kind::kFunction, {kid}, "abs");
+    return e_.at(kid).kind == Kind::kMatrix ? determinant(kid)
+                                            : make(Kind::kFunction, {kid}, "abs");
   }
   if (name == "langle") {
     --i_;
     return brackets();
   }
+  if (name == "overline" || name == "bar") {
+    const std::size_t start = i_;
+    bool has_unit = false;
+    for (std::size_t k = i_; is_op("{") && k < t_.size() && t_[k].text != "}"; ++k) {
+      has_unit = has_unit || (t_[k].kind == TokenKind::kLetter && t_[k].text == "i");
+    }
+    if (has_unit) {
+      const Id kid = group();
+      return kid == kBad ? kBad : conjugate(kid);
+    }
+    i_ = start;
+  }
   if (name == "vec" || name == "hat" || name == "overline" || name == "bar" ||
-      name == "overrightarrow" || name == "tilde") {
+      name == "overrightarrow" || name == "tilde" || name == "widehat" || name == "widetilde" ||
+      name == "underline" || name == "dot" || name == "ddot") {
     return make(Kind::kSymbol, {}, name + "(" + raw_group() + ")");
   }
-  if (name == "angle" || name == "triangle" || name == "therefore") {
-    return primary();
+  if (name == "angle" || name == "triangle" || name == "therefore" || name == "measuredangle") {
+    // "m\angle A", "\angle ABC", "\triangle ABC": one name
+    std::string letters;
+    while (is_kind(TokenKind::kLetter) && (letters.empty() || !t_[i_].space_before)) {
+      letters += t_[i_++].text;
+    }
+    return letters.empty() ? primary() : make(Kind::kSymbol, {}, letters);
   }
   if (name == "int") {
     return integral();
@@ -194,8 +149,13 @@ Parser::Id Parser::command() {
   if (name == "partial") {
     return make(Kind::kSymbol, {}, name);
   }
-  if (contains(kFunctionNames, name)) {
+  if (!function_named(name).empty() || name.starts_with('@')) {
     return function(name);
+  }
+  if (name == "hbar" || name == "imath" || name == "jmath" || name == "nabla" || name == "aleph" ||
+      name == "square" || name == "varrho" || name == "varsigma" || name == "Xi" ||
+      name == "Upsilon" || name == "varpi" || name == "digamma" || name == "Pi") {
+    return make(Kind::kSymbol, {}, name);
   }
   if (contains(kSymbolNames, name)) {
     return make(Kind::kSymbol, {}, name);

@@ -15,14 +15,10 @@
 #include "base/result.h"
 #include "graders/bounds.h"
 #include "graders/math/expression.h"
+#include "graders/math/function_names.h"
 #include "graders/math/lexer.h"
 
 namespace r1eval::parsing {
-
-inline constexpr std::array<std::string_view, 32> kFunctionNames = {
-    "sin",  "cos", "tan", "cot", "sec",   "csc",  "arcsin", "arccos", "arctan", "sinh", "cosh",
-    "tanh", "ln",  "exp", "abs", "floor", "ceil", "gcd",    "lcm",    "max",    "min",  "det",
-    "deg",  "arg", "Re",  "Im",  "lg",    "coth", "arccot", "cbrt",   "sgn",    "log"};
 
 inline constexpr std::array<std::string_view, 34> kSymbolNames = {
     "alpha",    "beta",    "gamma", "delta",  "epsilon", "varepsilon", "zeta",  "eta",   "theta",
@@ -68,6 +64,12 @@ class Parser {
     return i_ + k < t_.size() && t_[i_ + k].kind == kind;
   }
 
+  // A function's name; "@" marks one that is only known by its name.
+  bool is_function(std::size_t k = 0) const {
+    return is_kind(TokenKind::kCommand, k) &&
+           (!function_named(t_[i_ + k].text).empty() || t_[i_ + k].text.starts_with('@'));
+  }
+
   bool accept(std::string_view op) {
     if (is_op(op)) {
       ++i_;
@@ -105,6 +107,9 @@ class Parser {
 
   // --- grammar, loosest first
   Id answers();
+  Id named_application();
+  bool ends_argument(Id left) const;
+  bool bar_opens() const;
   Id relation();
   Id set_expression();
   Id sum();
@@ -112,12 +117,24 @@ class Parser {
   Id unary();
   Id powers();
   Id primary();
+  Id letter(std::string name);
   Id command();
   Id brackets();
   Id matrix();
   Id group();
   Id argument();
   Id function(std::string name);
+  bool arguments_of(const std::string& name, std::vector<Id>& arguments);
+  Id apply(const std::string& name, std::vector<Id> arguments);
+  Id elementary(const std::string& name, Id x);
+  Id copy_of(Id id);
+  Id matrix_power(Id base, std::int64_t exponent);
+  Id determinant(Id matrix);
+  Id derivative_operator();
+  Id conjugate(Id id);
+  Id set_builder(std::size_t bar, std::size_t end);
+  std::size_t builder_bar(std::size_t& end) const;
+  Id environment_rows(const std::string& name);
   Id separated_words();
   Id integral();
   Id repeated(const std::string& name);
@@ -143,6 +160,7 @@ class Parser {
   std::string why_;
   std::int64_t depth_ = 0;
   int bars_ = 0;
+  std::size_t bar_open_at_ = static_cast<std::size_t>(-1);  // the last bar that opened
   int bound_ = 0;  // bound variables so far: each gets a name of its own, so that renaming agrees
   bool in_function_ = false;
 };

@@ -1,6 +1,8 @@
 // Matrices: their environments, and their sums and products carried out.
 #include <fmt/format.h>
 
+#include "graders/math/exact.h"
+#include "graders/math/parser.h"
 #include "graders/math/parser_impl.h"
 
 namespace r1eval::parsing {
@@ -17,6 +19,9 @@ Parser::Id Parser::scalar(Id id) const {
 Parser::Id Parser::multiply(Id a, Id b) {
   a = scalar(a);
   b = scalar(b);
+  if (a == kBad || b == kBad) {
+    return kBad;
+  }
   const bool left = e_.at(a).kind == Kind::kMatrix;
   const bool right = e_.at(b).kind == Kind::kMatrix;
   if (!left && !right) {
@@ -99,6 +104,190 @@ Parser::Id Parser::add_terms(Id a, Id b) {
   return id;
 }
 
+// By the first row; every cell is copied, so that the limit on nodes bounds the work.
+Parser::Id Parser::determinant(Id matrix) {
+  const Node m = e_.at(matrix);
+  const auto n = static_cast<std::size_t>(m.columns);
+  if (n * n != m.children.size() || n > 5) {
+    return bad("a determinant of a matrix that is not square, or too large");
+  }
+  if (n == 1) {
+    return copy_of(m.children[0]);
+  }
+  std::vector<Id> terms;
+  for (std::size_t c = 0; c < n; ++c) {
+    Node minor;
+    minor.kind = Kind::kMatrix;
+    minor.columns = static_cast<std::int32_t>(n - 1);
+    for (std::size_t k = n; k < n * n; ++k) {
+      if (k % n != c) {
+        minor.children.push_back(m.children[k]);
+      }
+    }
+    const Id inner = determinant(e_.add(std::move(minor)));
+    const Id cell = inner == kBad ? kBad : copy_of(m.children[c]);
+    Id term = cell == kBad ? kBad : make(Kind::kProduct, {cell, inner});
+    if (term != kBad && c % 2 == 1) {
+      term = make(Kind::kNegative, {term});
+    }
+    if (term == kBad) {
+      return kBad;
+    }
+    terms.push_back(term);
+  }
+  return make(Kind::kSum, std::move(terms));
+}
+
+// A^n by repeated products, A^{-n} by the adjugate. Cells with rational values are folded.
+Parser::Id Parser::matrix_power(Id base, std::int64_t exponent) {
+  const Node m = e_.at(base);
+  const auto n = static_cast<std::size_t>(m.columns);
+  if (n * n != m.children.size() || n > 4 || exponent > 1000 || exponent < -1000) {
+    return bad("a power of a matrix that is not judged");
+  }
+  const auto fold = [&](Id id) {
+    for (std::size_t k = 0; k < n * n && id != kBad; ++k) {
+      const Id cell = e_.at(id).children[k];
+      if (const auto exact = exact_value(e_, cell); exact && e_.at(cell).kind != Kind::kNumber) {
+        const Id folded = number(*exact);
+        if (folded == kBad) {
+          return kBad;
+        }
+        e_.nodes[static_cast<std::size_t>(id)].children[k] = folded;
+      }
+    }
+    return id;
+  };
+  if (exponent < 0) {
+    const Id det = determinant(base);
+    if (det == kBad) {
+      return kBad;
+    }
+    Node inverse;
+    inverse.kind = Kind::kMatrix;
+    inverse.columns = m.columns;
+    for (std::size_t r = 0; r < n; ++r) {
+      for (std::size_t c = 0; c < n; ++c) {
+        // the minor without row c and column r
+        Node minor;
+        minor.kind = Kind::kMatrix;
+        minor.columns = static_cast<std::int32_t>(n - 1);
+        for (std::size_t k = 0; k < n * n; ++k) {
+          if (k / n != c && k % n != r) {
+            minor.children.push_back(m.children[k]);
+          }
+        }
+        Id top = n == 1 ? number(Rational(Integer(1))) : determinant(e_.add(std::move(minor)));
+        if (top != kBad && (r + c) % 2 == 1) {
+          top = make(Kind::kNegative, {top});
+        }
+        const Id below = top == kBad ? kBad : copy_of(det);
+        const Id cell = below == kBad ? kBad : make(Kind::kQuotient, {top, below});
+        if (cell == kBad) {
+          return kBad;
+        }
+        inverse.children.push_back(cell);
+      }
+    }
+    base = fold(e_.add(std::move(inverse)));
+    exponent = -exponent;
+  }
+  Id result = kBad;
+  for (; base != kBad; exponent >>= 1) {
+    if ((exponent & 1) != 0) {
+      result = result == kBad ? base : fold(multiply(result, base));
+      if (result == kBad) {
+        return kBad;
+      }
+    }
+    if (exponent <= 1) {
+      break;
+    }
+    base = fold(multiply(base, base));
+  }
+  if (result == kBad && base != kBad) {  // A^0
+    Node unit;
+    unit.kind = Kind::kMatrix;
+    unit.columns = m.columns;
+    for (std::size_t k = 0; k < n * n; ++k) {
+      const Id cell = number(Rational(Integer(k % (n + 1) == 0 ? 1 : 0)));
+      if (cell == kBad) {
+        return kBad;
+      }
+      unit.children.push_back(cell);
+    }
+    return e_.add(std::move(unit));
+  }
+  return result;
+}
+
+// cases, aligned and their like: each row is one answer of a list; "&" only aligns.
+Parser::Id Parser::environment_rows(const std::string& name) {
+  std::vector<Id> rows;
+  bool are_cases = false;
+  while (!done() && !is_command("end")) {
+    if (accept("\\\\") || accept("&") || accept(",") || accept(";")) {
+      continue;
+    }
+    if (is_kind(TokenKind::kText) || is_kind(TokenKind::kWord)) {
+      return bad("words in rows of equations");
+    }
+    // Tokens of one row without its alignment marks
+    std::size_t end = i_;
+    int depth = 0;
+    for (; end < t_.size(); ++end) {
+      const std::string& text = t_[end].text;
+      depth += text == "begin" ? 1 : 0;
+      if (depth == 0 && (text == "\\\\" || text == "end")) {
+        break;
+      }
+      depth -= text == "end" ? 1 : 0;
+      if (depth == 0 && text == "&" && name != "cases") {
+        t_.erase(t_.begin() + static_cast<std::ptrdiff_t>(end));
+        --end;
+      }
+    }
+    Id row = relation();
+    if (row == kBad) {
+      return kBad;
+    }
+    accept(",");
+    if (accept("&")) {
+      // value & condition
+      Id condition = kBad;
+      while (is_kind(TokenKind::kText) || is_kind(TokenKind::kWord)) {
+        const std::string words = fold_words(t_[i_++].text);
+        if (words == "otherwise" || words == "else") {
+          condition = make(Kind::kText, {}, "otherwise");
+        }
+      }
+      if (condition == kBad && (condition = relation()) == kBad) {
+        return kBad;
+      }
+      row = make(Kind::kTuple, {row, condition}, "()");
+      are_cases = true;
+      if (row == kBad) {
+        return kBad;
+      }
+    }
+    rows.push_back(row);
+    if (static_cast<std::int64_t>(rows.size()) > bounds::kMaxSetMembers) {
+      return bad("too many rows");
+    }
+  }
+  if (is_command("end")) {
+    ++i_;
+    raw_group();
+  }
+  if (rows.empty()) {
+    return bad("an environment without rows");
+  }
+  if (are_cases) {
+    return make(Kind::kSet, std::move(rows));
+  }
+  return rows.size() == 1 ? rows[0] : make(Kind::kList, std::move(rows), ",");
+}
+
 Parser::Id Parser::matrix() {
   ++i_;  // begin
   std::string name = raw_group();
@@ -106,8 +295,11 @@ Parser::Id Parser::matrix() {
     if (is_op("{")) {
       raw_group();
     }
+  } else if (name == "cases" || name == "aligned" || name == "align" || name == "align*" ||
+             name == "gathered" || name == "split" || name == "equation" || name == "rcases") {
+    return environment_rows(name);
   } else if (name != "pmatrix" && name != "bmatrix" && name != "matrix" && name != "smallmatrix" &&
-             name != "Bmatrix") {
+             name != "Bmatrix" && name != "vmatrix") {
     return bad(fmt::format("the environment {} is not judged", name.substr(0, 40)));
   }
   std::vector<Id> cells;
@@ -153,11 +345,17 @@ Parser::Id Parser::matrix() {
     ++i_;
     raw_group();
   }
+  // \begin{array}{l} x = 1 \\ y = 2 \end{array} are two equations.
+  const bool are_relations = std::all_of(
+      cells.begin(), cells.end(), [&](Id cell) { return e_.at(cell).kind == Kind::kRelation; });
+  if (are_relations && columns == 1) {
+    return cells.size() == 1 ? cells[0] : make(Kind::kList, std::move(cells), ",");
+  }
   const Id id = make(Kind::kMatrix, std::move(cells));
   if (id != kBad) {
     e_.nodes.back().columns = columns;
   }
-  return id;
+  return id != kBad && name == "vmatrix" ? determinant(id) : id;
 }
 
 }  // namespace r1eval::parsing

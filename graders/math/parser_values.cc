@@ -22,7 +22,7 @@ Parser::Id Parser::brackets() {
   std::string close;
   const auto closes = [&] {
     return is_op(")") || is_op("]") || is_op("\\}") || is_command("rangle") ||
-           (open == "]" && is_op("["));
+           (open == "]" && is_op("[")) || (open == "[" && members.size() == 2 && is_op("["));
   };
   while (!done() && !closes()) {
     const Id member = relation();
@@ -66,7 +66,55 @@ Parser::Id Parser::brackets() {
   if (open == "langle") {
     return make(Kind::kTuple, std::move(members), "()");
   }
-  return make(Kind::kTuple, std::move(members), open + close);
+  // ]0, 1[ is (0, 1)
+  const bool is_outward = members.size() == 2;
+  const std::string left = is_outward && open == "]" ? "(" : open;
+  const std::string right = is_outward && close == "[" ? ")" : close;
+  return make(Kind::kTuple, std::move(members), left + right);
+}
+
+// A letter with its primes: a name, or one of the letters that usually name a function.
+Parser::Id Parser::letter(std::string name) {
+  bool has_primes = false;
+  while (true) {
+    std::size_t taken = 0;
+    if (is_op("'")) {
+      taken = 1;
+    } else if (is_op("^") && is_command("prime", 1)) {
+      taken = 2;
+    } else if (is_op("^") && is_op("{", 1) && (is_command("prime", 2) || is_op("'", 2))) {
+      // ^{\prime\prime}
+      std::size_t k = 2;
+      for (; is_command("prime", k) || is_op("'", k); ++k) {
+        name += '\'';
+      }
+      if (!is_op("}", k)) {
+        return bad("an exponent that starts with a prime");
+      }
+      i_ += k + 1;
+      has_primes = true;
+      continue;
+    } else {
+      break;
+    }
+    i_ += taken;
+    name += '\'';
+    has_primes = true;
+  }
+  if (!has_primes && (name == "e" || name == "i")) {
+    return make(Kind::kConstant, {}, name);
+  }
+  const bool is_usual = name[0] == 'f' || name[0] == 'g' || name[0] == 'h' || name[0] == 'F';
+  if (is_usual && is_op("^") && is_op("{", 1) && is_op("-", 2) && is_kind(TokenKind::kNumber, 3) &&
+      t_[i_ + 3].text == "1" && is_op("}", 4)) {
+    i_ += 5;
+    name += "^{-1}";
+    has_primes = true;
+  }
+  if ((is_usual || has_primes) && is_op("(")) {
+    return function("@" + name);
+  }
+  return make(Kind::kSymbol, {}, name);
 }
 
 Parser::Id Parser::primary() {
@@ -117,21 +165,14 @@ Parser::Id Parser::primary() {
     case TokenKind::kLetter: {
       const std::string name = token.text;
       ++i_;
-      if (name == "e" || name == "i") {
-        result = make(Kind::kConstant, {}, name);
-      } else if ((name == "f" || name == "g" || name == "h" || name == "F") && is_op("(")) {
-        result = function(name);
-      } else {
-        result = make(Kind::kSymbol, {}, name);
-      }
+      result = letter(name);
       break;
     }
     case TokenKind::kCommand:
       result = command();
       break;
     case TokenKind::kOperator:
-      if (token.text == "(" || token.text == "[" || token.text == "\\{" ||
-          (token.text == "]" && i_ == 0)) {
+      if (token.text == "(" || token.text == "[" || token.text == "\\{" || token.text == "]") {
         result = brackets();
       } else if (token.text == "{") {
         const int bars = bars_;
@@ -139,12 +180,14 @@ Parser::Id Parser::primary() {
         result = group();
         bars_ = bars;
       } else if (token.text == "|") {
+        bar_open_at_ = i_;
         ++i_;
         ++bars_;
         const Id kid = sum();
         --bars_;
         if (kid != kBad && accept("|")) {
-          result = make(Kind::kFunction, {kid}, "abs");
+          result = e_.at(kid).kind == Kind::kMatrix ? determinant(kid)
+                                                    : make(Kind::kFunction, {kid}, "abs");
         } else {
           bad("an absolute value is not closed");
         }
@@ -181,6 +224,11 @@ Parser::Id Parser::primary() {
       break;
     }
     case TokenKind::kWord:
+      if (is_op("_", 1)) {  // a name of several letters: value_{1}
+        result = make(Kind::kSymbol, {}, token.text);
+        ++i_;
+        break;
+      }
       bad(fmt::format("the word '{}' where a value is expected", token.text.substr(0, 40)));
       break;
   }

@@ -14,8 +14,10 @@ namespace r1eval {
 
 using Id = std::int32_t;
 
-Same same_value(const Expression& a, Id ia, const Expression& b, Id ib, std::int64_t& fuel,
-                std::string& evidence) {
+namespace {
+
+Same by_rungs(const Expression& a, Id ia, const Expression& b, Id ib, std::int64_t& fuel,
+              std::string& evidence) {
   const auto x = exact_value(a, ia);
   const auto y = exact_value(b, ib);
   if (x && y) {
@@ -55,6 +57,19 @@ Same same_value(const Expression& a, Id ia, const Expression& b, Id ib, std::int
     }
   }
   return balls == Balls::kAgree ? Same::kEqual : Same::kUndecided;
+}
+
+}  // namespace
+
+Same same_value(const Expression& a, Id ia, const Expression& b, Id ib, std::int64_t& fuel,
+                std::string& evidence) {
+  note_integers(a, ia, b, ib);
+  const Same same = by_rungs(a, ia, b, ib, fuel, evidence);
+  if (same == Same::kEqual && domains_differ(a, ia, b, ib)) {
+    evidence = "one side has no value where the other has";
+    return Same::kDifferent;
+  }
+  return same;
 }
 
 bool is_proportional(const Expression& a, Id ia, const Expression& b, Id ib, std::int64_t& fuel,
