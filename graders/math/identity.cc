@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graders/bounds.h"
+#include "graders/math/ball.h"
 #include "graders/math/exact.h"
 #include "graders/math/modular_field.h"
 #include "graders/math/numeric.h"
@@ -85,6 +86,7 @@ Same same_by_identity(const Expression& a, Id ia, const Expression& b, Id ib, in
   const bool is_complex = needs_complex(a, ia) || needs_complex(b, ib);
   int agreed = 0;
   bool any_value = false;
+  bool any_branch = false;
   for (const U64 p : primes(is_complex)) {
     bool equal = false;
     bool has_value = false;
@@ -105,6 +107,7 @@ Same same_by_identity(const Expression& a, Id ia, const Expression& b, Id ib, in
       }
       has_value = true;
       any_value = true;
+      any_branch = any_branch || field.roots_used() > 0;
       // A root's sign is only known from the values at a point.
       equal = *u == *v && (field.roots_used() == 0 || points > 0);
       if (equal || (U64{1} << std::min(field.roots_used(), 20)) <= signs + 1) {
@@ -119,6 +122,10 @@ Same same_by_identity(const Expression& a, Id ia, const Expression& b, Id ib, in
       return Same::kUndecided;
     }
     if (++agreed == 3) {
+      // Which branch of a root is meant, only the values at a point say; a double has few digits.
+      if (any_branch && compare_balls(a, ia, b, ib, fuel, evidence) == Balls::kDifferent) {
+        return Same::kDifferent;
+      }
       evidence = "identity_bound: equal modulo 3 primes of 61 bits";
       return Same::kEqual;
     }
