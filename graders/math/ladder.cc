@@ -56,21 +56,7 @@ bool Ladder::members_equal(const std::vector<Side>& gold, const std::vector<Side
   return true;
 }
 
-namespace {
-
-Side difference_of(const Side& s) {
-  const auto tree = s.copy();
-  Node negative;
-  negative.kind = Kind::kNegative;
-  negative.children = {s.node().children[1]};
-  Node sum;
-  sum.kind = Kind::kSum;
-  sum.children = {s.node().children[0], tree->add(negative)};
-  const Id id = tree->add(sum);
-  return {tree, id};
-}
-
-}  // namespace
+namespace {}  // namespace
 
 bool Ladder::relation_equal(const Side& gold, const Side& pred) {
   if (same_tree(gold, pred)) {

@@ -26,7 +26,7 @@ bool is_open(const MathComparison& c) {
 }
 
 TEST(GeneratedTest, NoVerdictIsWrongAndFewStayOpen) {
-  const long n = from_environment("R1EVAL_GENERATED_PAIRS", 3000);
+  const long n = from_environment("R1EVAL_GENERATED_PAIRS", 2000);
   const auto seed = static_cast<std::uint64_t>(from_environment("R1EVAL_GENERATED_SEED", 20260101));
   generated::Random random(seed);
   int defects = 0;

@@ -231,7 +231,7 @@ Seen compare(const TermPtr& a, const TermPtr& b) {
     const Real gap = abs(*x - *y);
     if (gap <= noise * (size + 1)) {
       ++same;
-    } else if (gap > clear * size &&
+    } else if (gap > clear * size && gap > clear &&
                (!has_decimal || gap > Real("1e-5") * (size < 1 ? size : Real(1)))) {
       ++apart;
     } else {

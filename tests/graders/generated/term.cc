@@ -98,13 +98,13 @@ Real symbol_at(const std::string& name, int point) {
 }
 
 std::optional<Real> bounded(const Real& x) {
-  static const Real limit("1e120");
+  static const Real limit("1e100");
   return abs(x) < limit ? std::optional<Real>(x) : std::nullopt;
 }
 
 std::optional<Real> whole_power(const Real& base, long n) {
   if (n < 0) {
-    return base == 0 ? std::nullopt : bounded(1 / pow(base, static_cast<int>(-n)));
+    return abs(base) < Real("1e-40") ? std::nullopt : bounded(1 / pow(base, static_cast<int>(-n)));
   }
   return bounded(pow(base, static_cast<int>(n)));
 }
@@ -191,7 +191,7 @@ std::optional<Real> evaluate(const TermPtr& t, int point) {
       return bounded(total);
     }
     case Op::kQuotient:
-      return abs(x[1]) < Real("1e-60") ? std::nullopt : bounded(x[0] / x[1]);
+      return abs(x[1]) < Real("1e-40") ? std::nullopt : bounded(x[0] / x[1]);
     case Op::kNegative:
       return -x[0];
     case Op::kPower: {

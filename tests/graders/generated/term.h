@@ -1,5 +1,5 @@
 // Expressions of the generated test: built, rewritten by true identities, printed in varied
-// notation and evaluated to 100 digits, all without a line of the graders' own code.
+// notation and evaluated to 150 digits, all without a line of the graders' own code.
 #pragma once
 
 #include <boost/multiprecision/cpp_bin_float.hpp>
@@ -18,7 +18,7 @@ using Fraction =
     boost::multiprecision::number<boost::multiprecision::rational_adaptor<
                                       boost::multiprecision::cpp_int_backend<>>,
                                   boost::multiprecision::et_off>;
-using Real = boost::multiprecision::number<boost::multiprecision::cpp_bin_float<100>,
+using Real = boost::multiprecision::number<boost::multiprecision::cpp_bin_float<150>,
                                            boost::multiprecision::et_off>;
 
 enum class Op : std::uint8_t {
