@@ -117,9 +117,19 @@ bool Evaluator::root(Ball& x, std::int64_t degree, bool has_names, Ball& out) {
       return false;  // a variable under an even root is meant where the root is real
     }
   }
-  if (x.is_real() && arb_contains_zero(acb_realref(x.v)) != 0 &&
-      arb_is_zero(acb_realref(x.v)) == 0) {
-    return false;
+  if (acb_contains_zero(x.v) != 0 && acb_is_zero(x.v) == 0) {
+    // What may be zero: no branch of the root is larger than the root of the largest size.
+    mag_t size;
+    mag_init(size);
+    acb_get_mag(size, x.v);
+    mag_root(size, size, static_cast<ulong>(degree));
+    acb_zero(out.v);
+    mag_set(arb_radref(acb_realref(out.v)), size);
+    if (!x.is_real() || degree > 2 || arb_is_nonnegative(acb_realref(x.v)) == 0) {
+      mag_set(arb_radref(acb_imagref(out.v)), size);
+    }
+    mag_clear(size);
+    return true;
   }
   acb_root_ui(out.v, x.v, static_cast<ulong>(degree), precision_);
   return true;
@@ -497,7 +507,7 @@ Balls compare_balls(const Expression& a, Id ia, const Expression& b, Id ib, std:
       acb_get_mag(size, apart.v);
       agrees = agrees && mag_cmp_2exp_si(size, -kAgreementBits / 4) < 0;
       if (!agrees && precision == kPrecisions.back()) {
-        agrees = mag_cmp_2exp_si(size, -precision * 3 / 4) < 0;
+        agrees = mag_cmp_2exp_si(size, -kAgreementBits) < 0;
       }
       mag_clear(size);
       if (agrees) {
@@ -513,6 +523,95 @@ Balls compare_balls(const Expression& a, Id ia, const Expression& b, Id ib, std:
   }
   evidence = "undecided: too few points where both sides have a value";
   return Balls::kUnknown;
+}
+
+std::optional<bool> within_tolerance(const Expression& a, Id ia, const Expression& b, Id ib,
+                                     int decimals, std::int64_t& fuel) {
+  const std::set<std::string> none;
+  for (const slong precision : kPrecisions) {
+    Evaluator evaluator(none, 0, precision, fuel);
+    Ball x;
+    Ball y;
+    if (!evaluator.value(a, ia, x) || !evaluator.value(b, ib, y)) {
+      if (fuel < 0) {
+        return std::nullopt;
+      }
+      continue;
+    }
+    Ball gap;
+    Ball bound;
+    acb_sub(gap.v, x.v, y.v, precision);
+    acb_abs(acb_realref(gap.v), gap.v, precision);
+    acb_abs(acb_realref(x.v), x.v, precision);
+    acb_abs(acb_realref(y.v), y.v, precision);
+    arb_max(acb_realref(bound.v), acb_realref(x.v), acb_realref(y.v), precision);
+    arb_one(acb_realref(x.v));
+    arb_min(acb_realref(bound.v), acb_realref(bound.v), acb_realref(x.v), precision);
+    arb_set_si(acb_realref(x.v), 10);
+    arb_pow_ui(acb_realref(x.v), acb_realref(x.v), static_cast<ulong>(decimals), precision);
+    arb_div(acb_realref(bound.v), acb_realref(bound.v), acb_realref(x.v), precision);
+    if (arb_le(acb_realref(gap.v), acb_realref(bound.v)) != 0) {
+      return true;
+    }
+    if (arb_gt(acb_realref(gap.v), acb_realref(bound.v)) != 0) {
+      return false;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<int> order_of(const Expression& e, Id a, Id b, std::int64_t& fuel) {
+  const std::set<std::string> none;
+  for (const slong precision : kPrecisions) {
+    Evaluator evaluator(none, 0, precision, fuel);
+    Ball x;
+    Ball y;
+    acb_zero(y.v);
+    if (!evaluator.value(e, a, x) || (b >= 0 && !evaluator.value(e, b, y))) {
+      if (fuel < 0) {
+        return std::nullopt;
+      }
+      continue;
+    }
+    if (!x.is_real() || !y.is_real()) {
+      return std::nullopt;
+    }
+    acb_sub(x.v, x.v, y.v, precision);
+    if (arb_is_zero(acb_realref(x.v)) != 0) {
+      return 0;
+    }
+    if (arb_contains_zero(acb_realref(x.v)) == 0) {
+      return arb_is_positive(acb_realref(x.v)) != 0 ? 1 : -1;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Integer> floor_of(const Expression& e, Id id, std::int64_t& fuel) {
+  const std::set<std::string> none;
+  for (const slong precision : kPrecisions) {
+    Evaluator evaluator(none, 0, precision, fuel);
+    Ball x;
+    if (!evaluator.value(e, id, x) || !x.is_real() || acb_is_finite(x.v) == 0) {
+      if (fuel < 0) {
+        return std::nullopt;
+      }
+      continue;
+    }
+    Ball below;
+    arb_floor(acb_realref(below.v), acb_realref(x.v), precision);
+    fmpz_t whole;
+    fmpz_init(whole);
+    const bool is_known = arb_contains_int(acb_realref(x.v)) == 0 &&
+                          arb_get_unique_fmpz(whole, acb_realref(below.v)) != 0 &&
+                          fmpz_bits(whole) < 62;
+    const slong value = is_known ? fmpz_get_si(whole) : 0;
+    fmpz_clear(whole);
+    if (is_known) {
+      return Integer(value);
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace r1eval

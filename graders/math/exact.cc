@@ -5,6 +5,7 @@
 #include <complex>
 
 #include "graders/bounds.h"
+#include "graders/math/ball.h"
 #include "graders/math/numeric.h"
 
 namespace r1eval {
@@ -33,12 +34,11 @@ std::optional<Rational> floor_argument(const Expression& e, Id id,
   if (exact || has_symbols(e, id)) {
     return exact;
   }
-  const std::complex<double> v = numeric_value(e, id, 0);
-  if (v.imag() != 0 || !(std::abs(v.real()) < 1e9) ||
-      std::abs(v.real() - std::round(v.real())) < 1e-5) {
-    return std::nullopt;
-  }
-  return Rational(2 * Integer(std::llround(std::floor(v.real()))) + 1, Integer(2));
+  std::int64_t fuel = std::min<std::int64_t>(e.exact_fuel, bounds::kMaxFuel / 8);
+  e.exact_fuel -= fuel;
+  const auto below = floor_of(e, id, fuel);
+  e.exact_fuel += std::max<std::int64_t>(fuel, 0);
+  return below ? std::optional<Rational>(Rational(2 * *below + 1, Integer(2))) : std::nullopt;
 }
 
 Id copy_subtree(const Expression& from, Id id, Expression& to) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graders/bounds.h"
+#include "graders/math/ball.h"
 #include "graders/math/exact.h"
 #include "graders/math/modular_field.h"
 #include "graders/math/numeric.h"
@@ -87,6 +88,7 @@ Same same_by_identity(const Expression& a, Id ia, const Expression& b, Id ib, in
   const bool is_complex = needs_complex(a, ia) || needs_complex(b, ib);
   int agreed = 0;
   bool any_value = false;
+  bool any_branch = false;
   for (const U64 p : primes(is_complex)) {
     bool equal = false;
     bool has_value = false;
@@ -111,6 +113,7 @@ Same same_by_identity(const Expression& a, Id ia, const Expression& b, Id ib, in
         }
         has_value = true;
         any_value = true;
+        any_branch = any_branch || field.roots_used() > 0;
         exponents = field.exponents_used();
         // A root's sign is only known from the values at a point.
         equal = *u == *v && (field.roots_used() == 0 || points > 0);
@@ -134,6 +137,10 @@ Same same_by_identity(const Expression& a, Id ia, const Expression& b, Id ib, in
       return Same::kUndecided;
     }
     if (++agreed == 3) {
+      // Which branch of a root is meant, only the values at a point say; a double has few digits.
+      if (any_branch && compare_balls(a, ia, b, ib, fuel, evidence) == Balls::kDifferent) {
+        return Same::kDifferent;
+      }
       evidence = "identity_bound: equal modulo 3 primes of 61 bits";
       return Same::kEqual;
     }

@@ -6,6 +6,7 @@
 #include <complex>
 #include <utility>
 
+#include "graders/math/ball.h"
 #include "graders/math/exact.h"
 #include "graders/math/number_words.h"
 #include "graders/math/numeric.h"
@@ -55,21 +56,7 @@ bool Ladder::members_equal(const std::vector<Side>& gold, const std::vector<Side
   return true;
 }
 
-namespace {
-
-Side difference_of(const Side& s) {
-  const auto tree = s.copy();
-  Node negative;
-  negative.kind = Kind::kNegative;
-  negative.children = {s.node().children[1]};
-  Node sum;
-  sum.kind = Kind::kSum;
-  sum.children = {s.node().children[0], tree->add(negative)};
-  const Id id = tree->add(sum);
-  return {tree, id};
-}
-
-}  // namespace
+namespace {}  // namespace
 
 bool Ladder::relation_equal(const Side& gold, const Side& pred) {
   if (same_tree(gold, pred)) {
@@ -238,10 +225,8 @@ bool Ladder::value_equal(const Side& gold, const Side& pred) {
                                          Integer(10), static_cast<unsigned>(rules_.decimals)));
     close = !(bound < absolute(*x - *y));
   } else {
-    const std::complex<double> u = numeric_value(*gold.e, gold.id, 0);
-    const std::complex<double> v = numeric_value(*pred.e, pred.id, 0);
-    const double scale = std::min(1.0, std::max(std::abs(u), std::abs(v)));
-    close = std::abs(u - v) <= std::pow(10.0, -rules_.decimals) * scale;
+    close = within_tolerance(*gold.e, gold.id, *pred.e, pred.id, rules_.decimals, fuel_)
+                .value_or(false);
   }
   if (close) {
     evidence = "tolerance: within 10^-" + std::to_string(rules_.decimals) + " of a decimal";

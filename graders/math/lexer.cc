@@ -272,17 +272,53 @@ class Lexer {
   Status character();
   Status variable();
   void number();
+  bool are_thousands(std::size_t from) const;
+  bool opens_set() const;
   void word();
 
   std::string_view s_;
   std::size_t i_ = 0;
   int bracket_depth_ = 0;
+  std::size_t set_ends_ = 0;  // where the braces of a set without backslashes close
   bool space_ = false;
   std::vector<Token> tokens_;
 };
 
+// "1,234,567" from its first comma: every group has three digits. "62,279,5" is three numbers.
+bool Lexer::are_thousands(std::size_t from) const {
+  while (from + 1 < s_.size() && s_[from] == ',' && is_digit(s_[from + 1])) {
+    std::size_t end = from + 1;
+    while (end < s_.size() && is_digit(s_[end])) {
+      ++end;
+    }
+    if (end - from != 4) {
+      return false;
+    }
+    from = end;
+  }
+  return true;
+}
+
+// Does "{" here open a set whose backslashes were lost? Not a lone number ("{1,234}"), and not the
+// argument of anything.
+bool Lexer::opens_set() const {
+  static constexpr std::array<std::string_view, 5> kBefore = {"=", ",", "(", "in", "cup"};
+  if (set_ends_ > i_ || !(tokens_.empty() || contains(kBefore, tokens_.back().text))) {
+    return false;
+  }
+  bool only_digits = true;
+  int depth = 0;
+  for (std::size_t k = i_; k < s_.size() && depth >= 0; ++k) {
+    const char c = s_[k];
+    depth += c == '{' ? 1 : c == '}' ? -1 : 0;
+    only_digits = only_digits && (is_digit(c) || c == ',' || c == ' ' || c == '}');
+  }
+  return !only_digits;
+}
+
 void Lexer::number() {
   std::string text;
+  const bool after_comma = i_ >= 2 && s_[i_ - 1] == ',' && is_digit(s_[i_ - 2]);
   const auto digits = [&] {
     while (is_digit(peek())) {
       text += s_[i_++];
@@ -308,8 +344,8 @@ void Lexer::number() {
       j += 2;
       separated = true;
     } else if (at(j) == ',' && bracket_depth_ == 0) {
+      separated = is_digit(at(j + 1)) && !after_comma && are_thousands(j);
       j += 1;
-      separated = is_digit(at(j));
     } else if (at(j) == ' ' && is_digit(at(j + 1)) && bracket_depth_ == 0) {
       j += 1;
       separated = true;
@@ -667,13 +703,29 @@ Status Lexer::step() {
         put(TokenKind::kOperator, std::string(1, c));
       }
       break;
+    case '{':
+      if (opens_set()) {
+        int depth = 1;
+        set_ends_ = i_;
+        while (set_ends_ < s_.size() && depth > 0) {
+          depth += s_[set_ends_] == '{' ? 1 : s_[set_ends_] == '}' ? -1 : 0;
+          ++set_ends_;
+        }
+        ++bracket_depth_;
+      }
+      put(TokenKind::kOperator, "{");
+      break;
+    case '}':
+      if (i_ == set_ends_) {
+        --bracket_depth_;
+      }
+      put(TokenKind::kOperator, "}");
+      break;
     case '+':
     case '-':
     case '/':
     case '^':
     case '_':
-    case '{':
-    case '}':
     case ',':
     case ';':
     case ':':

@@ -2,12 +2,77 @@
 #include <algorithm>
 #include <cmath>
 
+#include "graders/math/ball.h"
 #include "graders/math/ladder.h"
 #include "graders/math/numeric.h"
+#include "graders/math/same_value.h"
 
 namespace r1eval {
 
 using Id = std::int32_t;
+
+namespace {
+
+// A copy of a subtree with a number in its variable's place.
+Id substituted(Expression& tree, Id id, const std::string& name, const Rational& x) {
+  Node node = tree.at(id);
+  if (node.kind == Kind::kSymbol && node.text == name) {
+    node = Node();
+    node.value = x;
+  }
+  for (Id& kid : node.children) {
+    kid = substituted(tree, kid, name, x);
+  }
+  return tree.add(std::move(node));
+}
+
+Id combined(Expression& tree, Kind kind, Id left, Id right) {
+  Node node;
+  node.kind = kind;
+  node.children = {left, right};
+  return tree.add(std::move(node));
+}
+
+Id negated(Expression& tree, Id id) {
+  Node node;
+  node.kind = Kind::kNegative;
+  node.children = {id};
+  return tree.add(std::move(node));
+}
+
+// a x + b for a scalar that is linear in its only name.
+struct Line {
+  std::shared_ptr<Expression> tree;
+  Id slope = -1;
+  Id constant = -1;
+  bool falls = false;
+};
+
+std::optional<Line> line_of(const Side& s, const std::string& name, std::int64_t& fuel) {
+  if (s.e->nodes.size() > 512) {
+    return std::nullopt;
+  }
+  Line line{s.copy()};
+  Expression& tree = *line.tree;
+  const Id one = substituted(tree, s.id, name, Rational(Integer(1)));
+  const Id two = substituted(tree, s.id, name, Rational(Integer(2)));
+  line.slope = combined(tree, Kind::kSum, two, negated(tree, one));
+  line.constant = combined(tree, Kind::kSum, one, negated(tree, line.slope));
+  Node x;
+  x.kind = Kind::kSymbol;
+  x.text = name;
+  const Id rise = combined(tree, Kind::kProduct, line.slope, tree.add(x));
+  const Id total = combined(tree, Kind::kSum, rise, line.constant);
+  const auto sign = order_of(tree, line.slope, -1, fuel);
+  std::string ignored;
+  if (!sign || *sign == 0 || same_value(*s.e, s.id, tree, total, fuel, ignored) != Same::kEqual) {
+    return std::nullopt;
+  }
+  line.falls = *sign < 0;
+  return line;
+}
+
+}  // namespace
 
 double Ladder::end_value(const Side& s) {
   if (s.kind() == Kind::kPercent) {
@@ -147,6 +212,38 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
       return less(ops[0]) ? put(s.child(0), infinity(false), open(ops[0]), true)
                           : put(infinity(true), s.child(0), true, open(ops[0]));
     }
+    // a x + b against constants: the ends are (c - b) / a.
+    std::vector<std::string> names;
+    names_in_order(*s.e, s.id, names);
+    if (names.size() != 1 || ops.size() > 2) {
+      return false;
+    }
+    const Side middle = ops.size() == 2 ? s.child(1) : difference_of(s);
+    if (ops.size() == 2 && (less(ops[0]) != less(ops[1]) || has_symbols(*s.e, s.child(0).id) ||
+                            has_symbols(*s.e, s.child(2).id))) {
+      return false;
+    }
+    const auto line = line_of(middle, names[0], fuel_);
+    if (!line) {
+      return false;
+    }
+    const auto solved = [&](Id from) {
+      const auto tree = std::make_shared<Expression>(*line->tree);
+      Id top = negated(*tree, line->constant);
+      top = from < 0 ? top : combined(*tree, Kind::kSum, from, top);
+      const Id end = combined(*tree, Kind::kQuotient, top, line->slope);
+      return Side{tree, end};
+    };
+    const bool upward = less(ops[0]) == !line->falls;
+    if (ops.size() == 1) {
+      const Side end = solved(-1);
+      return upward ? put(infinity(true), end, true, open(ops[0]))
+                    : put(end, infinity(false), open(ops[0]), true);
+    }
+    const Side first = solved(s.child(0).id);
+    const Side last = solved(s.child(2).id);
+    return upward ? put(first, last, open(ops[0]), open(ops[1]))
+                  : put(last, first, open(ops[1]), open(ops[0]));
   }
   return false;
 }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "graders/bounds.h"
+#include "graders/math/ball.h"
 #include "graders/math/exact.h"
 #include "graders/math/numeric.h"
 
@@ -441,7 +442,8 @@ std::optional<U64> Field::function(const Expression& e, const Node& n) {
       return no(Why::kFail);
     }
     if (!has_symbols(e, arg)) {
-      return numeric_value(e, arg, 0).real() < 0 ? neg(*v, p_) : *v;
+      const auto sign = order_of(e, arg, -1, fuel_);
+      return !sign ? std::optional<U64>(no(Why::kFail)) : *sign < 0 ? neg(*v, p_) : *v;
     }
     return branch_root(mul(*v, *v, p_), 2);
   }
@@ -450,10 +452,11 @@ std::optional<U64> Field::function(const Expression& e, const Node& n) {
     bool known = true;
     for (std::size_t k = 0; k < n.children.size() && known; ++k) {
       known = !has_symbols(e, n.children[k]);
-      const double v = known ? numeric_value(e, n.children[k], 0).real() : 0;
-      const double b = known ? numeric_value(e, n.children[best], 0).real() : 0;
-      known = known && std::isfinite(v);
-      best = (name == "max" ? v > b : v < b) ? k : best;
+      if (known && k != 0) {
+        const auto order = order_of(e, n.children[k], n.children[best], fuel_);
+        known = order.has_value();
+        best = known && (name == "max" ? *order > 0 : *order < 0) ? k : best;
+      }
     }
     if (known) {
       return value(e, n.children[best]);

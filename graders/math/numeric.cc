@@ -178,6 +178,19 @@ std::complex<double> numeric_value(const Expression& e, Id id, int point) {
         const double b = kid(1).real();
         return a - b * std::floor(a / b);
       }
+      if (f == "binomial") {
+        const double n_of = kid(0).real();
+        const double k_of = kid(1).real();
+        const bool whole = n_of == std::round(n_of) && k_of == std::round(k_of);
+        if (!whole || k_of < 0 || k_of > n_of || k_of > 1000) {
+          return nan;
+        }
+        double ways = 1;
+        for (double k = 1; k <= k_of; ++k) {
+          ways = ways * (n_of - k_of + k) / k;
+        }
+        return ways;
+      }
       C a = kid(0);
       if (a.imag() == 0) {
         a = C(a.real(), 0.0);  // never the branch below a cut

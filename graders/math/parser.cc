@@ -10,6 +10,12 @@
 
 namespace r1eval::parsing {
 
+// "\frac12", or "{1 \over 2}": after an integer, the rest of a mixed number.
+bool Parser::is_fraction_next() const {
+  return is_command("frac") || is_command("dfrac") || is_command("tfrac") ||
+         (is_op("{") && is_kind(TokenKind::kNumber, 1) && is_command("over", 2));
+}
+
 bool Parser::is_modulo() const {
   return is_command("mod") || is_command("bmod") ||
          (is_kind(TokenKind::kWord) && t_[i_].text == "mod");
@@ -515,7 +521,7 @@ Parser::Id Parser::product() {
           return bad("two numbers side by side");
         }
       }
-      const bool fraction_next = is_command("frac") || is_command("dfrac") || is_command("tfrac");
+      const bool fraction_next = is_fraction_next();
       const Id right = powers();
       if (right == kBad) {
         return kBad;
@@ -546,7 +552,7 @@ Parser::Id Parser::unary() {
     // -2\frac13 is -(2 + 1/3): the sign is taken after the mixed number was read.
     Id kid = powers();
     if (kid != kBad && e_.at(kid).kind == Kind::kNumber && e_.at(kid).value.is_integer() &&
-        (is_command("frac") || is_command("dfrac") || is_command("tfrac"))) {
+        is_fraction_next()) {
       const Id fraction = powers();
       if (fraction == kBad) {
         return kBad;

@@ -147,6 +147,7 @@ class Parser {
   Id scalar(Id id) const;
   void rename_symbol(Id from, const std::string& name, const std::string& to);
   bool is_modulo() const;
+  bool is_fraction_next() const;
   std::string relation_operator();
   bool starts_primary() const;
   bool at_separator();

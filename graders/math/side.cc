@@ -139,4 +139,16 @@ bool has_plus_minus(const Side& s) {
   return false;
 }
 
+Side difference_of(const Side& s) {
+  const auto tree = s.copy();
+  Node negative;
+  negative.kind = Kind::kNegative;
+  negative.children = {s.node().children[1]};
+  Node sum;
+  sum.kind = Kind::kSum;
+  sum.children = {s.node().children[0], tree->add(negative)};
+  const Id id = tree->add(sum);
+  return {tree, id};
+}
+
 }  // namespace r1eval

@@ -44,5 +44,7 @@ bool is_inequality(const Side& s);
 // The expression with its plus-minus signs read by the bits of `which`.
 Side choose_signs(const Side& s, unsigned which);
 bool has_plus_minus(const Side& s);
+// The left side of a relation minus its right side.
+Side difference_of(const Side& s);
 
 }  // namespace r1eval
