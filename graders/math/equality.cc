@@ -115,6 +115,7 @@ Readable how_readable(std::string_view text) {
   const bool has_digit = bare.find_first_of("0123456789") != std::string_view::npos;
   // Words outside \\text{…} that are no names of functions.
   std::int64_t words = 0;
+  std::int64_t plain_words = 0;
   for (std::size_t i = 0; i < bare.size() && words < 4;) {
     if (std::isalpha(static_cast<unsigned char>(bare[i])) == 0) {
       ++i;
@@ -131,6 +132,7 @@ Readable how_readable(std::string_view text) {
                                 kVerbs.end()
                  ? 1
                  : 0;
+    plain_words += i - from >= 2 ? 1 : 0;
   }
   if (words >= 2) {
     return Readable::kNo;
@@ -145,6 +147,11 @@ Readable how_readable(std::string_view text) {
   }
   if (parsed.value().at(parsed.value().root).kind == Kind::kText) {
     return std::count(bare.begin(), bare.end(), ' ') <= 6 ? Readable::kText : Readable::kNo;
+  }
+  // "I think that's it" parses (an apostrophe is a derivative), and is a sentence.
+  if (plain_words >= 3 && !has_digit &&
+      bare.find_first_of("\\+-*/^=<>()[]{}_") == std::string_view::npos) {
+    return Readable::kNo;
   }
   return Readable::kMath;
 }
