@@ -228,6 +228,7 @@ class Lexer {
 
   Status step();
   Status command();
+  bool commas_group(std::size_t from) const;
   void number();
   void word();
 
@@ -238,7 +239,32 @@ class Lexer {
   std::vector<Token> tokens_;
 };
 
+// Do plain commas group the digits from `from` on? "12,345,678" is one number; in "27,54,108,135"
+// one member has not three digits, so all of them are members of a list.
+bool Lexer::commas_group(std::size_t from) const {
+  if (from >= 2 && s_[from - 1] == ',' && is_digit(s_[from - 2])) {
+    return false;
+  }
+  std::size_t j = from;
+  const auto count_digits = [&] {
+    const std::size_t start = j;
+    while (j < s_.size() && is_digit(s_[j])) {
+      ++j;
+    }
+    return j - start;
+  };
+  count_digits();
+  while (j + 1 < s_.size() && s_[j] == ',' && is_digit(s_[j + 1])) {
+    ++j;
+    if (count_digits() != 3) {
+      return false;
+    }
+  }
+  return true;
+}
+
 void Lexer::number() {
+  const bool has_groups = bracket_depth_ == 0 && commas_group(i_);
   std::string text;
   const auto digits = [&] {
     while (is_digit(peek())) {
@@ -261,7 +287,7 @@ void Lexer::number() {
     } else if (s_.substr(j, 2) == "\\," || s_.substr(j, 2) == "\\ ") {
       j += 2;
       separated = true;
-    } else if (at(j) == ',' && bracket_depth_ == 0) {
+    } else if (at(j) == ',' && has_groups) {
       j += 1;
       separated = is_digit(at(j));
     } else if (at(j) == ' ' && is_digit(at(j + 1)) && bracket_depth_ == 0) {

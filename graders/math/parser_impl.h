@@ -132,6 +132,7 @@ class Parser {
   bool is_modulo() const;
   std::string relation_operator();
   bool starts_primary() const;
+  bool is_grouping_bracket() const;
   bool at_separator();
   bool unit_follows() const;
   bool unit_is_and() const;
