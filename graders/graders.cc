@@ -345,7 +345,7 @@ Result<std::unique_ptr<Grader>> make_grader(const GraderSpec& spec) {
 }
 
 std::string_view grader_version() {
-  return "2";
+  return "3";
 }
 
 std::string grader_hash(const GraderSpec& spec) {
