@@ -52,6 +52,15 @@ std::string normal_string(std::string_view text) {
   return out;
 }
 
+// Is the answer the gold's option label with the option's words: "(b)" and "(b) circle"?
+bool is_labelled_text(std::string_view gold, std::string_view pred) {
+  return gold.size() == 3 && gold.front() == '(' && gold.back() == ')' &&
+         std::isalpha(static_cast<unsigned char>(gold[1])) != 0 && pred.starts_with(gold) &&
+         pred.size() > 4 && pred[3] == ' ' &&
+         std::isalpha(static_cast<unsigned char>(pred[4])) != 0 &&
+         pred.find('(', 4) == std::string_view::npos;
+}
+
 }  // namespace
 
 std::string_view unwrap_answer(std::string_view text) {
@@ -233,9 +242,11 @@ MathComparison compare_math(std::string_view gold, std::string_view pred, const 
     }
   }
   const Side b{std::make_shared<Expression>(std::move(*pred_tree)), pred_root};
+  const bool is_label = is_labelled_text(fold_words(g), fold_words(p));
   const bool equal =
       ladder.equal(a, b) ||
-      (a.kind() != Kind::kText && fold_words(g) == fold_words(p) && b.kind() == Kind::kText);
+      (a.kind() != Kind::kText && fold_words(g) == fold_words(p) && b.kind() == Kind::kText) ||
+      is_label;
   result.outcome = equal ? Outcome::kCorrect : Outcome::kIncorrect;
   result.rung = "structure";
   if (const auto value = exact_value(*a.e, a.id)) {
@@ -245,7 +256,7 @@ MathComparison compare_math(std::string_view gold, std::string_view pred, const 
   if (const auto value = exact_value(*b.e, b.id)) {
     result.pred_form = print_rational(*value);
   }
-  result.evidence = ladder.evidence;
+  result.evidence = is_label ? "option label" : ladder.evidence;
   return result;
 }
 

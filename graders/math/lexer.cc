@@ -229,6 +229,7 @@ class Lexer {
   Status step();
   Status command();
   bool commas_group(std::size_t from) const;
+  void skip_ordinal_suffix();
   void number();
   void word();
 
@@ -261,6 +262,40 @@ bool Lexer::commas_group(std::size_t from) const {
     }
   }
   return true;
+}
+
+// The raised ending of an ordinal: "12^{\\text{th}}", "3^\\mathrm{rd}", "21^{st}".
+void Lexer::skip_ordinal_suffix() {
+  if (peek() != '^') {
+    return;
+  }
+  std::size_t j = i_ + 1;
+  std::size_t open = 0;
+  const auto skip_brace = [&] {
+    if (j < s_.size() && s_[j] == '{') {
+      ++j;
+      ++open;
+    }
+  };
+  skip_brace();
+  for (const std::string_view command : {"\\text", "\\mathrm", "\\textrm", "\\rm ", "\\mbox"}) {
+    if (s_.substr(j, command.size()) == command) {
+      j += command.size();
+      skip_brace();
+      break;
+    }
+  }
+  const std::string_view ending = s_.substr(std::min(j, s_.size()), 2);
+  if (open == 0 || (ending != "th" && ending != "st" && ending != "nd" && ending != "rd")) {
+    return;
+  }
+  j += 2;
+  for (; open > 0; --open, ++j) {
+    if (j >= s_.size() || s_[j] != '}') {
+      return;
+    }
+  }
+  i_ = j;
 }
 
 void Lexer::number() {
@@ -307,6 +342,7 @@ void Lexer::number() {
     text.append(s_.substr(j, 3));
     i_ = k;
   }
+  skip_ordinal_suffix();
   if (peek() == '.' && (is_digit(peek(1)) || !text.empty())) {
     text += '.';
     ++i_;
