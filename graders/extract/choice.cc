@@ -320,9 +320,14 @@ class Reader {
 
   std::optional<Hit> value_at(std::size_t i, bool strong, int lines) const;
   std::optional<Hit> several_at(std::size_t i) const;
+  bool is_one_of_several(std::size_t i) const;
   std::optional<Hit> option_text_at(std::size_t i) const;
   std::optional<Hit> last_marker(std::string_view& rule) const;
   std::optional<Hit> last_prose() const;
+  std::optional<char> label_at(std::size_t i, std::size_t& text_from) const;
+  bool is_option_text(char letter, std::size_t text_from) const;
+  std::optional<Hit> label_after_verb() const;
+  std::optional<Hit> label_after_colon() const;
   std::optional<Hit> last_line() const;
   std::optional<Hit> whole_option_text() const;
   std::optional<Hit> single_letter() const;
@@ -427,6 +432,27 @@ std::optional<Reader::Hit> Reader::option_text_at(std::size_t i) const {
   return found;
 }
 
+// "A or B", "A/B", "(A) and (B)": no single answer.
+bool Reader::is_one_of_several(std::size_t i) const {
+  std::size_t j = i + 1;
+  while (j < size() &&
+         (at(j) == ')' || at(j) == '*' || at(j) == ' ' || at(j) == '}' || at(j) == '$')) {
+    ++j;
+  }
+  for (const std::string_view word : {"or ", "and ", "/", "&", "and/or ", "或", ", or "}) {
+    if (low_starts(j, word)) {
+      std::size_t k = skip_spaces(j + word.size());
+      while (at(k) == '(' || at(k) == '*' || at(k) == '$') {
+        ++k;
+      }
+      if (option_at(k) && !is_word_not_label(k)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 // The letter (or option text) that stands at `i`, where a marker's value is expected.
 std::optional<Reader::Hit> Reader::value_at(std::size_t i, bool strong, int lines) const {
   if (rules_.is_multi) {
@@ -450,22 +476,8 @@ std::optional<Reader::Hit> Reader::value_at(std::size_t i, bool strong, int line
   if (is_negated_after(i + 1) || is_negated_before(i)) {
     return std::nullopt;
   }
-  // "A or B", "A/B", "A and B": no single answer.
-  std::size_t j = i + 1;
-  while (j < size() &&
-         (at(j) == ')' || at(j) == '*' || at(j) == ' ' || at(j) == '}' || at(j) == '$')) {
-    ++j;
-  }
-  for (const std::string_view word : {"or ", "and ", "/", "&", "and/or ", "或", ", or "}) {
-    if (low_starts(j, word)) {
-      std::size_t k = skip_spaces(j + word.size());
-      while (at(k) == '(' || at(k) == '*' || at(k) == '$') {
-        ++k;
-      }
-      if (option_at(k) && !is_word_not_label(k)) {
-        return std::nullopt;
-      }
-    }
+  if (is_one_of_several(i)) {
+    return std::nullopt;
   }
   return Hit{std::string(1, *letter), i, i + 1};
 }
@@ -556,6 +568,141 @@ std::optional<Reader::Hit> Reader::last_prose() const {
   return best;
 }
 
+// The option letter of a label that begins at `i`, "C. text", "**(C)** text", "C) text", "C: text",
+// with where its text begins.
+std::optional<char> Reader::label_at(std::size_t i, std::size_t& text_from) const {
+  const auto is_open = [](char c) { return c == '*' || c == '(' || c == '[' || c == '_'; };
+  const auto is_close = [](char c) {
+    return c == '*' || c == ')' || c == ']' || c == '_' || c == '.' || c == ':';
+  };
+  while (i < size() && is_open(at(i))) {
+    ++i;
+  }
+  const auto letter = option_at(i);
+  if (!letter || at(i) != *letter) {
+    return std::nullopt;
+  }
+  std::size_t j = i + 1;
+  bool has_sign = false;
+  while (j < size() && is_close(at(j))) {
+    has_sign = has_sign || (at(j) != '*' && at(j) != '_');
+    ++j;
+  }
+  if (!has_sign) {
+    return std::nullopt;
+  }
+  while (j < size() && (at(j) == ' ' || at(j) == '*')) {
+    ++j;
+  }
+  text_from = j;
+  return letter;
+}
+
+// Does the text from here on begin as the letter's option does (or the option as the text)? True
+// where the texts are not known.
+bool Reader::is_option_text(char letter, std::size_t text_from) const {
+  const std::size_t o = rules_.options.find(letter);
+  if (o >= rules_.option_texts.size()) {
+    return rules_.option_texts.empty();
+  }
+  const std::string option = normal_text(rules_.option_texts[o]);
+  const std::size_t end = std::min({f_.text.find('\n', text_from), size(), text_from + 256});
+  const std::string text =
+      normal_text(std::string_view(f_.text).substr(text_from, end - text_from));
+  const std::size_t n = std::min<std::size_t>({option.size(), text.size(), 16});
+  return n > 0 && option.compare(0, n, text, 0, n) == 0;
+}
+
+// "The closest option is **D. 138**", "the correct statement is D.", "is best called a B. Whig": a
+// label after a verb. The sentence has to say that it chooses, or the text to be the option's.
+std::optional<Reader::Hit> Reader::label_after_verb() const {
+  std::optional<Hit> best;
+  for (const std::string_view verb :
+       {" is", " are", " be", " as", " was", " of", " to", " by", " for"}) {
+    for (std::size_t i = f_.low.find(verb); i != npos; i = f_.low.find(verb, i + verb.size())) {
+      std::size_t j = i + verb.size();
+      if (at(j) != ' ' && at(j) != ':') {
+        continue;
+      }
+      while (at(j) == ' ' || at(j) == ':') {
+        ++j;
+      }
+      for (const std::string_view word : {"most ", "likely ", "probably ", "indeed ", "therefore ",
+                                          "thus ", "a ", "an ", "the "}) {
+        if (low_starts(j, word) && at(j) != upper(at(j))) {
+          j += word.size();
+        }
+      }
+      const bool is_bold = low_starts(j, "**");
+      std::size_t text_from = j;
+      const auto letter = label_at(j, text_from);
+      if (!letter) {
+        continue;
+      }
+      while (at(j) != *letter) {
+        ++j;
+      }
+      if (is_negated_before(j) || is_negated_after(j + 1) || is_one_of_several(j)) {
+        continue;
+      }
+      std::size_t from = i;
+      while (from > 0 && at(from - 1) != '\n' && i - from < 240 &&
+             !(at(from) == ' ' && at(from - 1) == '.')) {
+        --from;
+      }
+      const std::string_view sentence = std::string_view(f_.low).substr(from, j - from);
+      bool chooses = false;
+      for (const std::string_view word : {"correct", "closest", "best", "answer", "option",
+                                          "most likely", "choice", "true", "therefore", "thus"}) {
+        chooses = chooses || sentence.find(word) != npos;
+      }
+      const bool has_text = text_from < size() && at(text_from) != '\n';
+      const bool is_text = has_text && is_option_text(*letter, text_from);
+      const bool is_known = !rules_.option_texts.empty();
+      if ((has_text && is_known ? is_text : chooses || (has_text && is_bold)) &&
+          (!best || j >= best->from)) {
+        best = Hit{std::string(1, *letter), j, j + 1};
+      }
+    }
+  }
+  return best;
+}
+
+// A line "C. text" that answers a line which ends with a colon, as the last label of the reply: the
+// options of a list that is only discussed follow one another.
+std::optional<Reader::Hit> Reader::label_after_colon() const {
+  std::optional<Hit> last;
+  bool is_after_colon = false;
+  for (std::size_t line = 0; line < size();) {
+    const std::size_t end = std::min(f_.text.find('\n', line), size());
+    std::size_t from = line;
+    std::size_t to = end;
+    while (from < to && (is_space(at(from)) || at(from) == '>' || at(from) == '#')) {
+      ++from;
+    }
+    while (to > from && (is_space(at(to - 1)) || at(to - 1) == '*' || at(to - 1) == '_')) {
+      --to;
+    }
+    line = end + 1;
+    if (from == to) {
+      continue;
+    }
+    std::size_t text_from = from;
+    if (const auto letter = label_at(from, text_from)) {
+      std::size_t at_letter = from;
+      while (at(at_letter) != *letter) {
+        ++at_letter;
+      }
+      last.reset();
+      if (is_after_colon && text_from < to && !is_negated_after(at_letter + 1)) {
+        last = Hit{std::string(1, *letter), at_letter, at_letter + 1};
+      }
+    }
+    is_after_colon = at(to - 1) == ':';
+  }
+  return last;
+}
+
 std::optional<Reader::Hit> Reader::last_line() const {
   std::optional<Hit> best;
   const auto is_decoration = [](char c) {
@@ -633,6 +780,9 @@ std::optional<Reader::Hit> Reader::single_letter() const {
         is_negated_after(i + 1) || is_word_not_label(i) || at(skip_spaces(i + 1)) == '=') {
       continue;
     }
+    if (!rules_.is_multi && is_one_of_several(i)) {
+      return std::nullopt;
+    }
     // A letter that follows a word is part of a name ("Vitamin C") unless brackets set it apart.
     const bool follows_word = i >= 2 && at(i - 1) == ' ' && is_alnum(at(i - 2));
     if (follows_word || (!rules_.is_multi && !value_at(i, false, 0))) {
@@ -653,6 +803,14 @@ ChosenLetter Reader::read() {
   if (!hit) {
     rule = "prose";
     hit = last_prose();
+    if (!rules_.is_multi) {
+      for (const auto& label : {label_after_verb(), label_after_colon()}) {
+        if (label && (!hit || label->from > hit->from)) {
+          hit = label;
+          rule = "label";
+        }
+      }
+    }
   }
   if (!hit) {
     rule = "line";

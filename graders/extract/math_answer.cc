@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cctype>
 #include <cstring>
 #include <vector>
@@ -198,6 +199,8 @@ std::string_view after_verb(std::string_view line) {
     const std::size_t at = line.rfind(verb);
     if (at != npos && (best == npos || at + verb.size() > best)) {
       best = at + verb.size();
+    } else if (best == npos && line.starts_with(verb.substr(1))) {
+      best = verb.size() - 1;
     }
   }
   return best == npos ? std::string_view() : strip_statement(line.substr(best));
@@ -432,6 +435,217 @@ constexpr std::array<std::string_view, 40> kAnchors = {"final answer is",
                                                        "the result is",
                                                        "result:"};
 
+constexpr int kMaxAnchorsTried = 4;
+constexpr int kMaxSentencesBack = 6;
+
+using ReadLevel = std::function<int(std::string_view)>;
+
+// Words that state an answer, from `from` to `after`. Firm ones cannot be a mere mention.
+struct Anchor {
+  std::size_t from = 0;
+  std::size_t after = 0;
+  bool is_firm = false;
+};
+
+bool is_word_char(char c) {
+  return std::isalpha(static_cast<unsigned char>(c)) != 0;
+}
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+// The first two bytes of every anchor: a text of 100 KB without one is left behind in one pass.
+const std::bitset<1 << 16>& anchor_starts() {
+  static const std::bitset<1 << 16> kStarts = [] {
+    std::bitset<1 << 16> starts;
+    for (const std::string_view word : kAnchors) {
+      starts.set(static_cast<std::size_t>(static_cast<unsigned char>(word[0])) << 8 |
+                 static_cast<unsigned char>(word[1]));
+    }
+    return starts;
+  }();
+  return kStarts;
+}
+
+// The anchor that starts last in text[0, limit), the longest one there.
+bool last_anchor(std::string_view text, std::size_t limit, Anchor& found) {
+  const std::bitset<1 << 16>& starts = anchor_starts();
+  const auto byte = [&](std::size_t i) {
+    return static_cast<std::size_t>(static_cast<unsigned char>(lower(text[i])));
+  };
+  for (std::size_t i = limit; i-- > 0;) {
+    if (i + 1 >= text.size() || !starts[byte(i) << 8 | byte(i + 1)]) {
+      continue;
+    }
+    std::size_t best = 0;
+    for (const std::string_view word : kAnchors) {
+      if (word.size() <= best || i + word.size() > limit ||
+          !std::equal(word.begin(), word.end(), text.begin() + static_cast<std::ptrdiff_t>(i),
+                      [](char w, char c) { return w == lower(c); })) {
+        continue;
+      }
+      // "answered" is no anchor, "answers" is one.
+      std::size_t after = i + word.size();
+      if (is_word_char(word.back()) && after < limit && is_word_char(text[after])) {
+        if (text[after] != 's' || (after + 1 < limit && is_word_char(text[after + 1]))) {
+          continue;
+        }
+        ++after;
+      }
+      best = word.size();
+      found = {i, after, word != "answer"};
+    }
+    if (best > 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Words after "the answer is" that judge the answer and do not give it.
+bool is_judgement(std::string_view words) {
+  static constexpr std::array<std::string_view, 14> kJudgements = {
+      "correct",   "right", "wrong",      "incorrect", "consistent", "reasonable", "verified",
+      "confirmed", "valid", "as follows", "below",     "above",      "clear",      "complete"};
+  return std::any_of(kJudgements.begin(), kJudgements.end(),
+                     [&](std::string_view word) { return words == word; });
+}
+
+// The value that an anchor states: what follows "is" on its line, or the line, its first sentence,
+// its first mathematics, its first number. Words are a value only after a firm anchor that is the
+// text's last one.
+bool find_stated(std::string_view text, const Anchor& anchor, bool is_last,
+                 const ReadLevel& read_level, const AnswerRules& rules, Span& span) {
+  bool is_firm = anchor.is_firm;
+  bool has_colon = false;
+  std::size_t from = anchor.after;
+  while (from < text.size() && (is_space(text[from]) || text[from] == '*' || text[from] == ':' ||
+                                text[from] == '=' || text[from] == '#')) {
+    has_colon = has_colon || (text[from] != ' ' && text[from] != '\t');
+    ++from;
+  }
+  // "the answers are:" and a list, "the answer, then, is 5".
+  for (const std::string_view verb : {"are:", "is:", "are\n", "is\n"}) {
+    if (text.substr(from, verb.size()) == verb) {
+      from = std::min(text.find_first_not_of(" \n*:", from + verb.size()), text.size());
+      has_colon = true;
+      break;
+    }
+  }
+  is_firm = is_firm || has_colon;
+  if (!is_last && !is_firm) {
+    return false;
+  }
+  std::size_t to = std::min(text.find('\n', from), text.size());
+  for (std::size_t dot = text.find('.', from); dot < to; dot = text.find('.', dot + 1)) {
+    if (text.substr(dot, 8) == ". I hope" || text.substr(dot, 8) == ". i hope") {
+      to = dot;
+      break;
+    }
+  }
+  const std::string_view line = strip_statement(text.substr(from, to - from));
+  const int words_level = is_firm && is_last ? 1 : 2;
+  const auto is_allowed = [&](std::string_view candidate) {
+    return !rules.delimited_only || candidate.starts_with('$') || candidate.starts_with("\\(") ||
+           candidate.starts_with("\\[");
+  };
+  const auto accept = [&](std::string_view candidate, int level) {
+    if (candidate.empty() || !is_allowed(candidate) || read_level(candidate) < level ||
+        (!has_colon && is_judgement(candidate))) {
+      return false;
+    }
+    const auto at = static_cast<std::size_t>(candidate.data() - text.data());
+    span = {at, at + candidate.size(), at, at + candidate.size()};
+    return true;
+  };
+  if (accept(after_verb(line), 2) || accept(line, words_level)) {
+    return true;
+  }
+  // The first sentence of the line.
+  for (std::size_t k = 0; k + 1 < line.size(); ++k) {
+    if (line[k] == '.' && is_space(line[k + 1])) {
+      if (accept(strip_statement(line.substr(0, k)), words_level)) {
+        return true;
+      }
+      break;
+    }
+  }
+  if (MathSpans(text, from, to, rules.delimited_only).next(span)) {
+    return read_level(text.substr(span.from, span.to - span.from)) >= 1;
+  }
+  if (rules.delimited_only) {
+    return false;
+  }
+  return (bare_latex(text, from, to, span) &&
+          read_level(text.substr(span.from, span.to - span.from)) == 2) ||
+         number_in(text, from, to, false, span);
+}
+
+// Is there nothing in this sentence that could be an answer?
+bool is_filler(std::string_view s) {
+  return s.find_first_of("0123456789$=") == npos && s.find("\\(") == npos &&
+         s.find("\\)") == npos && s.find("\\]") == npos && s.find("\\[") == npos;
+}
+
+// The value that the text's last sentence concludes with: "Hence the degree of $f(x)$ is 3." Filler
+// after it ("Everything checks out.") is passed over. Nothing where the value is mathematics
+// between delimiters: that is the next rule's.
+bool find_conclusion(std::string_view text, const ReadLevel& read_level, Span& span) {
+  std::size_t end = text.size();
+  std::string_view sentence;
+  for (int back = 0; back < kMaxSentencesBack && end > 0; ++back) {
+    std::size_t from = end;
+    while (from > 0 && text[from - 1] != '\n' &&
+           !(from < end && is_space(text[from]) &&
+             (text[from - 1] == '.' || text[from - 1] == '!' || text[from - 1] == '?'))) {
+      --from;
+      if (end - from > 1000) {
+        return false;
+      }
+    }
+    sentence = strip_statement(text.substr(from, end - from));
+    if (!sentence.empty() && !is_filler(sentence)) {
+      break;
+    }
+    back -= sentence.empty() ? 1 : 0;
+    sentence = {};
+    end = from > 0 && text[from - 1] == '\n' ? from - 1 : from;
+  }
+  std::string_view tail = after_verb(sentence);
+  if (const std::size_t equals = sentence.rfind("= ");
+      equals != npos && (tail.empty() || sentence.data() + equals > tail.data())) {
+    tail = strip_statement(sentence.substr(equals + 2));
+  }
+  for (bool again = true; again;) {
+    again = false;
+    for (const std::string_view word :
+         {"indeed ", "therefore ", "thus ", "approximately ", "about ", "exactly ", "simply ",
+          "also ", "just ", "only ", "still ", "then ", "now ", "equal to "}) {
+      if (tail.starts_with(word)) {
+        tail.remove_prefix(word.size());
+        again = true;
+      }
+    }
+  }
+  if (tail.empty() || tail.find_first_of("$\\=") != npos) {
+    return false;
+  }
+  const auto at = static_cast<std::size_t>(tail.data() - text.data());
+  if (read_level(tail) == 2) {
+    span = {at, at + tail.size(), at, at + tail.size()};
+    return true;
+  }
+  // "29 cents", "10 years old now": a number and a few words.
+  if (!number_in(text, at, at + tail.size(), false, span) || span.from != at) {
+    return false;
+  }
+  const std::string_view rest = text.substr(span.to, at + tail.size() - span.to);
+  return std::count(rest.begin(), rest.end(), ' ') <= 4 &&
+         std::all_of(rest.begin(), rest.end(),
+                     [](char c) { return is_word_char(c) || c == ' ' || c == '*'; });
+}
+
 }  // namespace
 
 FoundAnswer find_math_answer(std::string_view text,
@@ -490,73 +704,27 @@ FoundAnswer find_math_answer(std::string_view text,
     return answer;
   }
 
-  // The rightmost anchor: looked for in the text's end first, in ever larger parts of it.
-  std::string low;
-  std::size_t low_from = text.size();
-  std::size_t best = npos;
-  std::size_t best_after = 0;
-  for (std::size_t window = 4096; best == npos && low_from > 0; window *= 8) {
-    low_from = text.size() > window ? text.size() - window : 0;
-    low.assign(text.substr(low_from));
-    std::transform(low.begin(), low.end(), low.begin(), [](unsigned char c) {
-      return static_cast<char>(c < 0x80 ? std::tolower(c) : c);
-    });
-    for (const std::string_view anchor : kAnchors) {
-      const std::size_t at = low.rfind(anchor);
-      if (at != npos && (best == npos || low_from + at + anchor.size() > best_after)) {
-        best = low_from + at;
-        best_after = best + anchor.size();
-      }
+  // The rightmost anchor that has a value. One that has none ("I think that is the answer.") lets
+  // the conclusion of the text or an earlier anchor decide, whichever stands further right.
+  Span concluded;
+  bool has_conclusion = false;
+  Anchor anchor;
+  std::size_t limit = text.size();
+  for (int tries = 0; tries < kMaxAnchorsTried && last_anchor(text, limit, anchor); ++tries) {
+    if (tries == 1) {
+      has_conclusion = !rules.delimited_only && find_conclusion(text, read_level, concluded);
     }
+    if (has_conclusion && concluded.from > anchor.from) {
+      break;
+    }
+    Span stated;
+    if (find_stated(text, anchor, tries == 0, read_level, rules, stated)) {
+      return take(stated.from, stated.to, "statement");
+    }
+    limit = anchor.from;
   }
-  if (best != npos) {
-    std::size_t from = best_after;
-    while (from < text.size() && (is_space(text[from]) || text[from] == '*' || text[from] == ':' ||
-                                  text[from] == '=' || text[from] == '#')) {
-      ++from;
-    }
-    std::size_t to = std::min(text.find('\n', from), text.size());
-    const std::size_t hope = low.find(". i hope", from - low_from);
-    if (hope != npos && low_from + hope < to) {
-      to = low_from + hope;
-    }
-    const std::string_view line = strip_statement(text.substr(from, to - from));
-    const auto offset = [&](std::string_view part) {
-      return static_cast<std::size_t>(part.data() - text.data());
-    };
-    const auto is_allowed = [&](std::string_view candidate) {
-      return !rules.delimited_only || candidate.starts_with('$') || candidate.starts_with("\\(") ||
-             candidate.starts_with("\\[");
-    };
-    if (const std::string_view tail = after_verb(line);
-        !tail.empty() && is_allowed(tail) && read_level(tail) == 2) {
-      return take(offset(tail), offset(tail) + tail.size(), "statement");
-    }
-    if (!line.empty() && is_allowed(line) && (read_level(line) >= 1)) {
-      return take(offset(line), offset(line) + line.size(), "statement");
-    }
-    // The first sentence of the line.
-    for (std::size_t k = 0; k + 1 < line.size(); ++k) {
-      if (line[k] == '.' && is_space(line[k + 1])) {
-        const std::string_view sentence = strip_statement(line.substr(0, k));
-        if (!sentence.empty() && is_allowed(sentence) && (read_level(sentence) >= 1)) {
-          return take(offset(sentence), offset(sentence) + sentence.size(), "statement");
-        }
-        break;
-      }
-    }
-    Span span;
-    if (MathSpans(text, from, to, rules.delimited_only).next(span)) {
-      const std::string_view inner = text.substr(span.from, span.to - span.from);
-      if ((read_level(inner) >= 1)) {
-        return take(span.from, span.to, "statement");
-      }
-    } else if (!rules.delimited_only && bare_latex(text, from, to, span) &&
-               read_level(text.substr(span.from, span.to - span.from)) == 2) {
-      return take(span.from, span.to, "statement");
-    } else if (!rules.delimited_only && number_in(text, from, to, false, span)) {
-      return take(span.from, span.to, "statement");
-    }
+  if (has_conclusion || (!rules.delimited_only && find_conclusion(text, read_level, concluded))) {
+    return take(concluded.from, concluded.to, "conclusion");
   }
 
   // The last delimited mathematics.

@@ -527,9 +527,8 @@ Balls compare_balls(const Expression& a, Id ia, const Expression& b, Id ib, std:
 
 std::optional<bool> within_tolerance(const Expression& a, Id ia, const Expression& b, Id ib,
                                      int decimals, std::int64_t& fuel) {
-  const std::set<std::string> none;
   for (const slong precision : kPrecisions) {
-    Evaluator evaluator(none, 0, precision, fuel);
+    Evaluator evaluator(0, precision, fuel);
     Ball x;
     Ball y;
     if (!evaluator.value(a, ia, x) || !evaluator.value(b, ib, y)) {
@@ -561,9 +560,8 @@ std::optional<bool> within_tolerance(const Expression& a, Id ia, const Expressio
 }
 
 std::optional<int> order_of(const Expression& e, Id a, Id b, std::int64_t& fuel) {
-  const std::set<std::string> none;
   for (const slong precision : kPrecisions) {
-    Evaluator evaluator(none, 0, precision, fuel);
+    Evaluator evaluator(0, precision, fuel);
     Ball x;
     Ball y;
     acb_zero(y.v);
@@ -588,9 +586,8 @@ std::optional<int> order_of(const Expression& e, Id a, Id b, std::int64_t& fuel)
 }
 
 std::optional<Integer> floor_of(const Expression& e, Id id, std::int64_t& fuel) {
-  const std::set<std::string> none;
   for (const slong precision : kPrecisions) {
-    Evaluator evaluator(none, 0, precision, fuel);
+    Evaluator evaluator(0, precision, fuel);
     Ball x;
     if (!evaluator.value(e, id, x) || !x.is_real() || acb_is_finite(x.v) == 0) {
       if (fuel < 0) {

@@ -100,6 +100,15 @@ void agree_on_imaginary_unit(Expression& gold, Expression& pred) {
   }
 }
 
+// Is the answer the gold's option label with the option's words: "(b)" and "(b) circle"?
+bool is_labelled_text(std::string_view gold, std::string_view pred) {
+  return gold.size() == 3 && gold.front() == '(' && gold.back() == ')' &&
+         std::isalpha(static_cast<unsigned char>(gold[1])) != 0 && pred.starts_with(gold) &&
+         pred.size() > 4 && pred[3] == ' ' &&
+         std::isalpha(static_cast<unsigned char>(pred[4])) != 0 &&
+         pred.find('(', 4) == std::string_view::npos;
+}
+
 }  // namespace
 
 std::string_view unwrap_answer(std::string_view text) {
@@ -163,6 +172,7 @@ Readable how_readable(std::string_view text) {
   const bool has_digit = bare.find_first_of("0123456789") != std::string_view::npos;
   // Words outside \\text{…} that are no names of functions.
   std::int64_t words = 0;
+  std::int64_t plain_words = 0;
   for (std::size_t i = 0; i < bare.size() && words < 4;) {
     if (std::isalpha(static_cast<unsigned char>(bare[i])) == 0) {
       ++i;
@@ -179,6 +189,7 @@ Readable how_readable(std::string_view text) {
                                 kVerbs.end()
                  ? 1
                  : 0;
+    plain_words += i - from >= 2 ? 1 : 0;
   }
   if (words >= 2) {
     return Readable::kNo;
@@ -193,6 +204,11 @@ Readable how_readable(std::string_view text) {
   }
   if (parsed.value().at(parsed.value().root).kind == Kind::kText) {
     return std::count(bare.begin(), bare.end(), ' ') <= 6 ? Readable::kText : Readable::kNo;
+  }
+  // "I think that's it" parses (an apostrophe is a derivative), and is a sentence.
+  if (plain_words >= 3 && !has_digit &&
+      bare.find_first_of("\\+-*/^=<>()[]{}_") == std::string_view::npos) {
+    return Readable::kNo;
   }
   return Readable::kMath;
 }
@@ -275,9 +291,11 @@ MathComparison compare_math(std::string_view gold, std::string_view pred, const 
     }
   }
   const Side b{std::make_shared<Expression>(std::move(*pred_tree)), pred_root};
+  const bool is_label = is_labelled_text(fold_words(g), fold_words(p));
   const bool equal =
       ladder.equal(a, b) || equal_by_natural_logarithms(a, b, ladder) ||
-      (a.kind() != Kind::kText && fold_words(g) == fold_words(p) && b.kind() == Kind::kText);
+      (a.kind() != Kind::kText && fold_words(g) == fold_words(p) && b.kind() == Kind::kText) ||
+      is_label;
   result.outcome = equal ? Outcome::kCorrect : Outcome::kIncorrect;
   result.rung = "structure";
   if (const auto value = exact_value(*a.e, a.id)) {
@@ -287,7 +305,7 @@ MathComparison compare_math(std::string_view gold, std::string_view pred, const 
   if (const auto value = exact_value(*b.e, b.id)) {
     result.pred_form = print_rational(*value);
   }
-  result.evidence = ladder.evidence;
+  result.evidence = is_label ? "option label" : ladder.evidence;
   return result;
 }
 

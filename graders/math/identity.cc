@@ -1,7 +1,10 @@
 #include "graders/math/identity.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cmath>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -43,21 +46,40 @@ bool is_prime(U64 n) {
 }
 
 // Primes below 2^61 that leave 23 (real: 2 and 3 are squares, -1 is not, cube roots are unique) or
-// 1 (complex: -1, 2 and 3 are squares) modulo 24.
-const std::vector<U64>& primes(bool is_complex) {
-  const auto make = [](U64 residue) {
-    std::vector<U64> list;
-    U64 n = (U64{1} << 61) - 1 - mix(residue) % (U64{1} << 50);
-    n -= n % 24;
-    for (n += residue; list.size() < 160; n -= 24) {
-      if (is_prime(n)) {
-        list.push_back(n);
-      }
+// 1 (complex: -1, 2 and 3 are squares) modulo 24. They are looked for when they are asked for:
+// three are nearly always enough, and all of them would cost a short run 10 ms.
+class PrimeList {
+ public:
+  static constexpr std::size_t kCount = 160;
+
+  explicit PrimeList(U64 residue) : next_((U64{1} << 61) - 1 - mix(residue) % (U64{1} << 50)) {
+    next_ += residue - next_ % 24;
+  }
+
+  U64 at(std::size_t k) {
+    if (const U64 known = found_[k].load(std::memory_order_acquire); known != 0) {
+      return known;
     }
-    return list;
-  };
-  static const std::vector<U64> real = make(23);
-  static const std::vector<U64> complex = make(1);
+    const std::lock_guard lock(mutex_);
+    while (found_[k].load(std::memory_order_relaxed) == 0) {
+      if (is_prime(next_)) {
+        found_[n_found_++].store(next_, std::memory_order_release);
+      }
+      next_ -= 24;
+    }
+    return found_[k].load(std::memory_order_relaxed);
+  }
+
+ private:
+  std::mutex mutex_;  // guards next_ and n_found_; found_ is written under it, read without
+  U64 next_;
+  std::size_t n_found_ = 0;
+  std::array<std::atomic<U64>, kCount> found_ = {};
+};
+
+PrimeList& primes(bool is_complex) {
+  static PrimeList real(23);
+  static PrimeList complex(1);
   return is_complex ? complex : real;
 }
 
@@ -89,7 +111,8 @@ Same same_by_identity(const Expression& a, Id ia, const Expression& b, Id ib, in
   int agreed = 0;
   bool any_value = false;
   bool any_branch = false;
-  for (const U64 p : primes(is_complex)) {
+  for (std::size_t k = 0; k < PrimeList::kCount; ++k) {
+    const U64 p = primes(is_complex).at(k);
     bool equal = false;
     bool has_value = false;
     // Every parity of the exponents of -1 has to agree, under some choice of the roots' signs.

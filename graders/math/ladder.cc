@@ -36,6 +36,22 @@ void Ladder::members_of(const Side& s, std::vector<Side>& out, int depth) {
   }
 }
 
+// "a + b = 11 + 9 = 20", "33 - 27 = 6": the last two sides are constants of the same value, which
+// the equation computes.
+bool Ladder::is_computation(const Side& s) {
+  const Side last = last_exact(s);
+  for (std::size_t k = 1; k < s.size(); ++k) {
+    if (s.child(k).id != last.id) {
+      continue;
+    }
+    std::vector<std::string> names;
+    names_in_order(*s.e, s.child(k - 1).id, names);
+    names_in_order(*s.e, last.id, names);
+    return names.empty() && equal(last, s.child(k - 1));
+  }
+  return false;
+}
+
 bool Ladder::members_equal(const std::vector<Side>& gold, const std::vector<Side>& pred) {
   if (gold.size() != pred.size()) {
     return false;
@@ -269,6 +285,9 @@ bool Ladder::equal(Side g, Side p) {
     }
     if (is_lone_name(last_exact(p))) {
       return equal(g, p.child(0));
+    }
+    if (is_computation(p)) {
+      return equal(g, last_exact(p));
     }
     if (g.kind() == Kind::kNumber) {
       evidence = "the answer is an equation";

@@ -271,6 +271,7 @@ class Lexer {
   Status command();
   Status character();
   Status variable();
+  void skip_ordinal_suffix();
   void number();
   bool are_thousands(std::size_t from) const;
   bool opens_set() const;
@@ -314,6 +315,40 @@ bool Lexer::opens_set() const {
     only_digits = only_digits && (is_digit(c) || c == ',' || c == ' ' || c == '}');
   }
   return !only_digits;
+}
+
+// The raised ending of an ordinal: "12^{\\text{th}}", "3^\\mathrm{rd}", "21^{st}".
+void Lexer::skip_ordinal_suffix() {
+  if (peek() != '^') {
+    return;
+  }
+  std::size_t j = i_ + 1;
+  std::size_t open = 0;
+  const auto skip_brace = [&] {
+    if (j < s_.size() && s_[j] == '{') {
+      ++j;
+      ++open;
+    }
+  };
+  skip_brace();
+  for (const std::string_view command : {"\\text", "\\mathrm", "\\textrm", "\\rm ", "\\mbox"}) {
+    if (s_.substr(j, command.size()) == command) {
+      j += command.size();
+      skip_brace();
+      break;
+    }
+  }
+  const std::string_view ending = s_.substr(std::min(j, s_.size()), 2);
+  if (open == 0 || (ending != "th" && ending != "st" && ending != "nd" && ending != "rd")) {
+    return;
+  }
+  j += 2;
+  for (; open > 0; --open, ++j) {
+    if (j >= s_.size() || s_[j] != '}') {
+      return;
+    }
+  }
+  i_ = j;
 }
 
 void Lexer::number() {
@@ -363,6 +398,7 @@ void Lexer::number() {
     text.append(s_.substr(j, 3));
     i_ = k;
   }
+  skip_ordinal_suffix();
   if (peek() == '.' && (is_digit(peek(1)) || !text.empty())) {
     text += '.';
     ++i_;

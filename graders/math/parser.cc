@@ -473,6 +473,34 @@ bool Parser::ends_argument(Id left) const {
          t_[i_ + 1].text == node.text;
 }
 
+// After a factor "[x + 1]" is a factor, not an interval or a list: one member, the same brackets.
+bool Parser::is_grouping_bracket() const {
+  if (!is_op("[")) {
+    return false;
+  }
+  std::int64_t depth = 0;
+  for (std::size_t k = i_ + 1; k < t_.size(); ++k) {
+    if (t_[k].kind == TokenKind::kCommand && t_[k].text == "begin") {
+      return false;
+    }
+    if (t_[k].kind != TokenKind::kOperator) {
+      continue;
+    }
+    const std::string& text = t_[k].text;
+    if (text == "(" || text == "[" || text == "{" || text == "\\{") {
+      ++depth;
+    } else if (text == ")" || text == "]" || text == "}" || text == "\\}") {
+      if (depth == 0) {
+        return text == "]";
+      }
+      --depth;
+    } else if (depth == 0 && (text == "," || text == ";")) {
+      return false;
+    }
+  }
+  return false;
+}
+
 Parser::Id Parser::product() {
   Id left = unary();
   for (std::int64_t factors = 0; left != kBad; ++factors) {
@@ -494,6 +522,16 @@ Parser::Id Parser::product() {
       ++i_;
       const Id right = unary();
       left = right == kBad ? kBad : make(Kind::kFunction, {scalar(left), scalar(right)}, "mod");
+    } else if (is_grouping_bracket()) {
+      const int bars = bars_;
+      const bool outer = in_function_;
+      bars_ = 0;
+      in_function_ = false;
+      ++i_;
+      const Id right = sum();
+      bars_ = bars;
+      in_function_ = outer;
+      left = right == kBad || !accept("]") ? kBad : multiply(left, right);
     } else if ((is_op("[") && is_command("begin", 1)) ||
                ((is_op("[") || is_op("\\{")) &&
                 (scalar(left) != left || e_.at(left).kind == Kind::kMatrix))) {

@@ -150,6 +150,7 @@ class Parser {
   bool is_fraction_next() const;
   std::string relation_operator();
   bool starts_primary() const;
+  bool is_grouping_bracket() const;
   bool at_separator();
   bool unit_follows() const;
   bool unit_is_and() const;
