@@ -22,6 +22,7 @@ using Id = std::int32_t;
 
 constexpr slong kAgreementBits = 300;
 constexpr std::array<slong, 4> kPrecisions = {64, 192, 640, 2048};
+constexpr int kPoints = 8;              // of each size
 constexpr std::int64_t kMaxTerms = 64;  // of a sum at one sample point
 
 struct Ball {
@@ -390,10 +391,12 @@ bool Evaluator::value(const Expression& e, Id id, Ball& out) {
         acb_set_si(out.v, static_cast<slong>(2 + (h % 13) + static_cast<std::uint64_t>(point_)));
         return true;
       }
-      // Four points are positive, four of either sign.
+      // Four points are positive, four of either sign; more are near zero, and large, for functions
+      // that have no value elsewhere.
       const auto numerator = static_cast<std::int64_t>(h % 99991) + 3001;
       const std::int64_t sign = point_ >= 4 && ((h >> 40) & 1) != 0 ? -1 : 1;
-      set_rational(out, Rational(Integer(sign * numerator), Integer(30011)), precision_);
+      const std::int64_t scale = point_ < kPoints ? 30011 : point_ < 2 * kPoints ? 103001 : 3001;
+      set_rational(out, Rational(Integer(sign * numerator), Integer(scale)), precision_);
       return true;
     }
     case Kind::kConstant:
@@ -470,9 +473,12 @@ Balls compare_balls(const Expression& a, Id ia, const Expression& b, Id ib, std:
                     std::string& evidence) {
   note_integers(a, ia, b, ib);
   const bool constant = !has_symbols(a, ia) && !has_symbols(b, ib);
-  const int n_points = constant ? 1 : 8;
+  const int n_points = constant ? 1 : kPoints;
   int agreed = 0;
-  for (int point = 0; point < n_points; ++point) {
+  for (int point = 0; point < (constant ? 1 : 3 * kPoints); ++point) {
+    if (point >= n_points && agreed >= 3) {
+      break;
+    }
     for (const slong precision : kPrecisions) {
       Evaluator evaluator(point, precision, fuel);
       Ball x;

@@ -87,7 +87,7 @@ void agree_on_imaginary_unit(Expression& gold, Expression& pred) {
   }
   Expression& other = in_gold ? pred : gold;
   const Expression& one = in_gold ? gold : pred;
-  for (const char* name : {"j", "I"}) {
+  for (const char* name : {"j", "I", "hat(i)"}) {
     if (has(other, Kind::kSymbol, name) && !has(one, Kind::kSymbol, name)) {
       for (Node& n : other.nodes) {
         if (n.kind == Kind::kSymbol && n.text == name) {

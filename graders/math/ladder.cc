@@ -20,7 +20,8 @@ void Ladder::members_of(const Side& s, std::vector<Side>& out, int depth) {
   if (static_cast<std::int64_t>(out.size()) > bounds::kMaxSetMembers || depth > 4) {
     return;
   }
-  if (s.kind() == Kind::kList || s.kind() == Kind::kSet) {
+  // A set inside a set is a member; a list inside is only written inside.
+  if (s.kind() == Kind::kList || (s.kind() == Kind::kSet && depth == 0)) {
     for (std::size_t k = 0; k < s.size(); ++k) {
       members_of(s.child(k), out, depth + 1);
     }
@@ -70,60 +71,6 @@ bool Ladder::members_equal(const std::vector<Side>& gold, const std::vector<Side
     }
   }
   return true;
-}
-
-namespace {}  // namespace
-
-bool Ladder::relation_equal(const Side& gold, const Side& pred) {
-  if (same_tree(gold, pred)) {
-    return true;
-  }
-  const std::string& a = gold.node().text;
-  const std::string& b = pred.node().text;
-  if (a == "m" || b == "m") {
-    // Congruences: the same modulus, the same left side, right sides in the same class.
-    if (a != b || !equal(gold.child(2), pred.child(2)) || !equal(gold.child(0), pred.child(0))) {
-      return false;
-    }
-    const auto x = exact_value(*gold.e, gold.child(1).id);
-    const auto y = exact_value(*pred.e, pred.child(1).id);
-    const auto m = exact_value(*gold.e, gold.child(2).id);
-    evidence = "congruences";
-    if (!x || !y || !m || !m->is_integer() || m->is_zero()) {
-      return equal(gold.child(1), pred.child(1));
-    }
-    const Rational apart = *x - *y;
-    return apart.is_integer() && apart.num % m->num == 0;
-  }
-  if (a.size() == 1 && b.size() == 1) {
-    const bool equations = (a == "=" && b == "=") || (a == "n" && b == "n");
-    const auto is_order = [](const std::string& op) {
-      return op == "<" || op == ">" || op == "l" || op == "g";
-    };
-    if (equations || (is_order(a) && is_order(b))) {
-      const Side x = difference_of(gold);
-      const Side y = difference_of(pred);
-      int sign = 0;
-      if (!is_proportional(*x.e, x.id, *y.e, y.id, fuel_, sign)) {
-        return false;
-      }
-      evidence = "the two sides' differences are proportional";
-      if (equations) {
-        return true;
-      }
-      const auto less = [](const std::string& op) { return op == "<" || op == "l"; };
-      const auto strict = [](const std::string& op) { return op == "<" || op == ">"; };
-      return strict(a) == strict(b) && (less(a) == less(b)) == (sign > 0);
-    }
-  }
-  if (a.size() == b.size()) {
-    bool forward = a == b;
-    for (std::size_t k = 0; k < gold.size() && forward; ++k) {
-      forward = equal(gold.child(k), pred.child(k));
-    }
-    return forward;
-  }
-  return false;
 }
 
 namespace {
@@ -263,339 +210,43 @@ bool Ladder::equal(Side g, Side p) {
     ~Leave() { --d; }
   } leave{depth_};
 
-  // Names in front of values.
-  if (is_equation(g) && is_equation(p)) {
-    const bool lone_g = is_lone_name(g.child(0));
-    const bool lone_p = is_lone_name(p.child(0));
-    const bool lone_pr = is_lone_name(last_exact(p));
-    if (lone_g && lone_p && same_tree(g.child(0), p.child(0))) {
-      return equal(last_exact(g), last_exact(p));
-    }
-    if (lone_g && lone_p && g.child(0).kind() == Kind::kRatio &&
-        p.child(0).kind() == Kind::kRatio) {
-      return equal(last_exact(g), last_exact(p));
-    }
-    static_cast<void>(lone_pr);
-    return relation_equal(g, p);
-  }
-  if (is_equation(p) && g.kind() != Kind::kRelation &&
-      (is_lone_name(p.child(0)) || g.kind() == Kind::kSet || g.kind() == Kind::kNumber)) {
-    if (is_lone_name(p.child(0))) {
-      return equal(g, last_exact(p));
-    }
-    if (is_lone_name(last_exact(p))) {
-      return equal(g, p.child(0));
-    }
-    if (is_computation(p)) {
-      return equal(g, last_exact(p));
-    }
-    if (g.kind() == Kind::kNumber) {
-      evidence = "the answer is an equation";
-      return false;
-    }
-  }
-  if (is_equation(g) && p.kind() != Kind::kRelation) {
-    if (is_lone_name(g.child(0))) {
-      return equal(last_exact(g), p);
-    }
-    if (is_lone_name(last_exact(g))) {
-      return equal(g.child(0), p);
-    }
-    return false;
-  }
-  if (is_membership(g) && is_membership(p)) {
-    return equal(g.child(1), p.child(1));
-  }
-  if (is_membership(p) && !is_inequality(g)) {
-    return equal(g, p.child(1));
-  }
-  if (is_membership(g) && !is_inequality(p)) {
-    return equal(g.child(1), p);
-  }
-  if (is_inequality(g) || (g.kind() == Kind::kList && is_inequality(g.child(0)))) {
-    if (sets_on_line_equal(g, p)) {
-      evidence = "the same set on the real line";
-      return true;
-    }
-  }
-  if (is_inequality(p) && !is_inequality(g)) {
-    if (rules_.set_relation_both_ways) {
-      return sets_on_line_equal(g, p);
-    }
-    evidence = "an inequality where the gold is a set or value";
-    return false;
-  }
-  if (g.kind() == Kind::kRelation && p.kind() == Kind::kRelation) {
-    return relation_equal(g, p);
-  }
-  if (g.kind() == Kind::kRelation || p.kind() == Kind::kRelation) {
-    return false;
-  }
-
-  // Units: dropped when only one side has one.
-  if (g.kind() == Kind::kUnit && p.kind() == Kind::kUnit) {
-    const auto squeeze = [](std::string unit) {
-      unit.erase(std::remove_if(unit.begin(), unit.end(),
-                                [](char c) { return c == ' ' || c == '{' || c == '}'; }),
-                 unit.end());
-      if (unit.size() > 3 && unit.back() == 's') {
-        unit.pop_back();
-      }
-      return unit;
-    };
-    if (squeeze(g.node().text) != squeeze(p.node().text)) {
-      evidence = "different units";
-      return false;
-    }
-    return equal(g.child(0), p.child(0));
-  }
-  if (g.kind() == Kind::kUnit) {
-    return equal(g.child(0), p);
-  }
-  if (p.kind() == Kind::kUnit) {
-    return equal(g, p.child(0));
-  }
-
-  if ((g.kind() == Kind::kText) != (p.kind() == Kind::kText)) {
-    const Side& words = g.kind() == Kind::kText ? g : p;
-    const Side& other = g.kind() == Kind::kText ? p : g;
-    const auto value = number_from_words(words.node().text, false);
-    if (value) {
-      const auto y = exact_value(*other.e, other.id);
-      evidence = "a number in words";
-      return y && *value == *y;
-    }
-  }
-  if (g.kind() == Kind::kText || p.kind() == Kind::kText) {
-    evidence = "text";
-    return g.kind() == p.kind() && g.node().text == p.node().text;
-  }
-  if (g.kind() == Kind::kBase || p.kind() == Kind::kBase) {
-    evidence = "digits in a base";
-    const auto lower = [](std::string s) {
-      std::transform(s.begin(), s.end(), s.begin(),
-                     [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  // What is said of parameters ("k in Z") is taken off.
+  const auto without_qualifiers = [&](const Side& s) {
+    if (s.kind() != Kind::kList || s.size() < 2) {
       return s;
+    }
+    const auto is_qualifier = [](const Side& one) {
+      return is_membership(one) && one.child(0).kind() == Kind::kSymbol &&
+             one.child(1).kind() == Kind::kSymbol && one.child(1).node().text == "Z";
     };
-    if (g.kind() == Kind::kBase && p.kind() == Kind::kBase) {
-      return lower(g.node().text) == lower(p.node().text) && g.node().columns == p.node().columns;
-    }
-    const Side& based = g.kind() == Kind::kBase ? g : p;
-    const Side& other = g.kind() == Kind::kBase ? p : g;
-    return other.kind() == Kind::kNumber && print_rational(other.node().value) == based.node().text;
-  }
-  if (g.kind() == Kind::kRatio || p.kind() == Kind::kRatio) {
-    if (g.kind() != p.kind() || g.size() != p.size()) {
-      return false;
-    }
-    // Two-digit second parts read as clock times: 12:00 is not 1:00.
-    const auto product = [](const Side& a, std::size_t i, const Side& b,
-                            std::size_t j) -> std::optional<Rational> {
-      const auto x = exact_value(*a.e, a.child(i).id);
-      const auto y = exact_value(*b.e, b.child(j).id);
-      return x && y ? std::optional<Rational>(*x * *y) : std::nullopt;
-    };
-    for (std::size_t k = 0; k < g.size(); ++k) {
-      const auto x = exact_value(*g.e, g.child(k).id);
-      if (x && x->is_zero()) {
-        return same_tree(g, p);
-      }
-    }
-    for (std::size_t k = 1; k < g.size(); ++k) {
-      const auto x = product(g, 0, p, k);
-      const auto y = product(g, k, p, 0);
-      if (!x || !y) {
-        return same_tree(g, p);
-      }
-      if (!(*x == *y)) {
-        return false;
-      }
-    }
-    evidence = "the same ratio";
-    return true;
-  }
-
-  // Matrices, and brackets that show them.
-  const auto as_matrix = [](const Side& s, std::vector<Side>& cells, std::size_t& columns) {
-    if (s.kind() == Kind::kMatrix) {
-      columns = static_cast<std::size_t>(s.node().columns);
-      for (std::size_t k = 0; k < s.size(); ++k) {
-        cells.push_back(s.child(k));
-      }
-      return true;
-    }
-    if (s.kind() == Kind::kTuple && s.size() > 0 && s.child(0).kind() == Kind::kTuple) {
-      columns = s.child(0).size();
-      for (std::size_t r = 0; r < s.size(); ++r) {
-        if (s.child(r).kind() != Kind::kTuple || s.child(r).size() != columns) {
-          return false;
-        }
-        for (std::size_t c = 0; c < columns; ++c) {
-          cells.push_back(s.child(r).child(c));
-        }
-      }
-      return true;
-    }
-    if (s.kind() == Kind::kTuple) {
-      columns = 1;
-      for (std::size_t k = 0; k < s.size(); ++k) {
-        cells.push_back(s.child(k));
-      }
-      return true;
-    }
-    return false;
-  };
-  if (g.kind() == Kind::kMatrix || p.kind() == Kind::kMatrix) {
-    std::vector<Side> a;
-    std::vector<Side> b;
-    std::size_t columns_a = 0;
-    std::size_t columns_b = 0;
-    if (!as_matrix(g, a, columns_a) || !as_matrix(p, b, columns_b) || a.size() != b.size()) {
-      return false;
-    }
-    const bool vectors = (columns_a == 1 || columns_a == a.size()) &&
-                         (columns_b == 1 || columns_b == b.size()) && (g.kind() != p.kind());
-    if (columns_a != columns_b && !vectors) {
-      return false;
-    }
-    for (std::size_t k = 0; k < a.size(); ++k) {
-      if (!equal(a[k], b[k])) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  if (g.kind() == Kind::kIntersection || g.kind() == Kind::kDifference ||
-      p.kind() == Kind::kIntersection || p.kind() == Kind::kDifference) {
-    const Side a = evaluate_set(g);
-    const Side b = evaluate_set(p);
-    if (a.kind() != g.kind() || b.kind() != p.kind()) {
-      return equal(a, b);
-    }
-    if (same_tree(g, p)) {
-      return true;
-    }
-  }
-  const auto is_interval_like = [](const Side& s) {
-    return s.kind() == Kind::kUnion || s.kind() == Kind::kDifference ||
-           s.kind() == Kind::kIntersection ||
-           (s.kind() == Kind::kSymbol &&
-            (s.node().text == "R" || s.node().text == "R+" || s.node().text == "R-")) ||
-           (s.kind() == Kind::kTuple && s.size() == 2 && s.node().text != "()");
-  };
-  if ((is_interval_like(g) || is_interval_like(p)) && g.kind() != Kind::kSymbol) {
-    if (sets_on_line_equal(g, p)) {
-      evidence = "the same set on the real line";
-      return true;
-    }
-    if (g.kind() != Kind::kTuple || p.kind() != Kind::kTuple || g.node().text != p.node().text) {
-      return false;
-    }
-  }
-  if (g.kind() == Kind::kTuple && p.kind() == Kind::kTuple) {
-    if (g.size() != p.size() || (g.size() == 2 && g.node().text != p.node().text)) {
-      return false;
-    }
-    for (std::size_t k = 0; k < g.size(); ++k) {
-      if (!equal(g.child(k), p.child(k))) {
-        return false;
-      }
-    }
-    return true;
-  }
-  const auto is_several = [](const Side& s) {
-    return s.kind() == Kind::kList || s.kind() == Kind::kSet;
-  };
-  // x = 1, y = 2 for (1, 2): by the names' alphabetical order.
-  const auto assignments = [](const Side& s, std::vector<std::pair<std::string, Side>>& out) {
+    Node rest;
+    rest.kind = Kind::kList;
+    rest.text = s.node().text;
     for (std::size_t k = 0; k < s.size(); ++k) {
-      if (!is_equation(s.child(k)) || s.child(k).child(0).kind() != Kind::kSymbol) {
-        return false;
+      if (!is_qualifier(s.child(k))) {
+        rest.children.push_back(s.child(k).id);
       }
-      out.emplace_back(s.child(k).child(0).node().text, last_exact(s.child(k)));
     }
-    std::stable_sort(out.begin(), out.end(),
-                     [](const auto& a, const auto& b) { return a.first < b.first; });
-    return true;
+    if (rest.children.size() == s.size() || rest.children.empty()) {
+      return s;
+    }
+    parameters_are_integers_ = true;
+    if (rest.children.size() == 1) {
+      return s.at(rest.children[0]);
+    }
+    const auto tree = s.copy();
+    const Id id = tree->add(std::move(rest));
+    return Side{tree, id};
   };
-  if (g.kind() == Kind::kTuple && p.kind() == Kind::kList) {
-    std::vector<std::pair<std::string, Side>> named;
-    if (assignments(p, named) && named.size() == g.size()) {
-      for (std::size_t k = 0; k < g.size(); ++k) {
-        if (!equal(g.child(k), named[k].second)) {
-          return false;
-        }
-      }
-      return true;
+  g = without_qualifiers(g);
+  p = without_qualifiers(p);
+  for (const auto rung : {&Ladder::by_names, &Ladder::by_relation, &Ladder::by_unit_or_text,
+                          &Ladder::by_matrix, &Ladder::by_set, &Ladder::by_members}) {
+    if (const auto decided = (this->*rung)(g, p)) {
+      return *decided;
     }
   }
-  if (g.kind() == Kind::kTuple && p.kind() == Kind::kSet && g.size() == p.size()) {
-    for (std::size_t k = 0; k < g.size(); ++k) {
-      if (!equal(g.child(k), p.child(k))) {
-        return false;
-      }
-    }
-    return true;
-  }
-  if (is_several(g) && p.kind() == Kind::kTuple && g.kind() == Kind::kSet) {
-    std::vector<Side> a;
-    std::vector<Side> b;
-    members_of(g, a, 0);
-    for (std::size_t k = 0; k < p.size(); ++k) {
-      b.push_back(p.child(k));
-    }
-    return members_equal(a, b);
-  }
-  if (is_several(g) || is_several(p) || has_plus_minus(g) || has_plus_minus(p)) {
-    std::vector<Side> a;
-    std::vector<Side> b;
-    members_of(g, a, 0);
-    members_of(p, b, 0);
-    if (a.size() == b.size() && members_equal(a, b)) {
-      evidence = "the same members";
-      return true;
-    }
-    // "1,23" may be a decimal written with a comma.
-    const auto as_decimal = [](const Side& s) -> std::optional<Rational> {
-      if (s.kind() != Kind::kList || s.size() != 2 || s.child(0).kind() != Kind::kNumber ||
-          s.child(1).kind() != Kind::kNumber || !s.child(1).node().value.is_integer() ||
-          !s.child(0).node().value.is_integer() || s.child(1).node().value.num < 0) {
-        return std::nullopt;
-      }
-      return rational_from_decimal(print_rational(s.child(0).node().value) + "." +
-                                   print_rational(s.child(1).node().value));
-    };
-    const auto x = is_several(g) ? as_decimal(g) : exact_value(*g.e, g.id);
-    const auto y = is_several(p) ? as_decimal(p) : exact_value(*p.e, p.id);
-    if (x && y && is_several(g) != is_several(p) && *x == *y) {
-      evidence = "a decimal comma";
-      return true;
-    }
-    return false;
-  }
-  if (g.kind() == Kind::kTuple || p.kind() == Kind::kTuple || g.kind() == Kind::kUnion ||
-      p.kind() == Kind::kUnion) {
-    return false;
-  }
-  const auto is_infinite = [](const Side& s) { return std::isinf(end_value(s)); };
-  if (is_infinite(g) || is_infinite(p)) {
-    return end_value(g) == end_value(p);
-  }
-  if (g.kind() == Kind::kSymbol && p.kind() == Kind::kSymbol) {
-    evidence = "symbols";
-    return g.node().text == p.node().text;
-  }
-  if (value_equal(g, p)) {
-    return true;
-  }
-  if (rules_.is_percent_lenient) {
-    const auto x = exact_value(*g.e, g.id);
-    const auto y = exact_value(*p.e, p.id);
-    const Rational hundred(Integer(100));
-    return x && y && (*x * hundred == *y || *y * hundred == *x);
-  }
-  return false;
+  return scalars_equal(g, p);
 }
 
 }  // namespace r1eval

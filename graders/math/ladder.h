@@ -8,6 +8,7 @@
 
 #include "graders/bounds.h"
 #include "graders/math/equality.h"
+#include "graders/math/line_solver.h"
 #include "graders/math/side.h"
 
 namespace r1eval {
@@ -20,6 +21,8 @@ class Ladder {
   std::string evidence = "structure";
 
  private:
+  using Piece = LinePiece;
+
   bool value_equal(const Side& gold, const Side& pred);
   std::optional<bool> by_written_form(const Side& gold, const Side& pred);
   bool is_computation(const Side& s);
@@ -27,12 +30,21 @@ class Ladder {
   bool sets_on_line_equal(const Side& gold, const Side& pred);
   void members_of(const Side& s, std::vector<Side>& out, int plus_minus_left);
   bool relation_equal(const Side& gold, const Side& pred);
-
-  struct Piece {
-    Side lo, hi;
-    bool lo_open, hi_open;
-    double lo_value, hi_value;
-  };
+  bool roots_equal(const Side& gold, const Side& pred);
+  bool chain_equal(const Side& gold, const Side& pred);
+  std::optional<bool> by_names(const Side& gold, const Side& pred);
+  std::optional<bool> by_relation(const Side& gold, const Side& pred);
+  std::optional<bool> by_unit_or_text(const Side& gold, const Side& pred);
+  std::optional<bool> by_matrix(const Side& gold, const Side& pred);
+  std::optional<bool> by_set(const Side& gold, const Side& pred);
+  std::optional<bool> by_members(const Side& gold, const Side& pred);
+  bool ratios_equal(const Side& gold, const Side& pred);
+  bool builders_equal(const Side& gold, const Side& pred);
+  bool families_equal(const Side& gold, const Side& pred);
+  bool antiderivatives_equal(const Side& gold, const Side& pred);
+  bool scalars_equal(const Side& gold, const Side& pred);
+  bool solved_pieces(const Side& relation, std::vector<Piece>& out);
+  static std::vector<Piece> intersection(const std::vector<Piece>& a, const std::vector<Piece>& b);
 
   bool pieces_of(const Side& s, std::vector<Piece>& out);
   Side evaluate_set(const Side& s);
@@ -41,6 +53,7 @@ class Ladder {
   const MathRules& rules_;
   int depth_ = 0;
   int steps_ = 0;
+  bool parameters_are_integers_ = false;  // "k in Z" was said
   std::int64_t fuel_ = bounds::kMaxFuel;
 };
 

@@ -528,7 +528,13 @@ Status Lexer::command() {
     return ok_status();
   }
   if (contains(kTextCommands, name)) {
-    put(TokenKind::kText, std::string(group()));
+    const std::string inner(group());
+    if (inner == "cis" || inner == "lcm" || inner == "arcsinh" || inner == "sgn" ||
+        (inner.size() == 3 && is_plain_function(inner) && argument_follows())) {
+      put(TokenKind::kCommand, inner);
+    } else {
+      put(TokenKind::kText, inner);
+    }
     return ok_status();
   }
   if (contains(kTransparent, name)) {
@@ -543,6 +549,13 @@ Status Lexer::command() {
       const bool is_word = inner.size() >= 2 && std::all_of(inner.begin(), inner.end(), [](char x) {
                              return is_letter(x) || x == ' ';
                            });
+      if (name == "mathbf" && (inner == "i" || inner == "j" || inner == "k")) {
+        put(TokenKind::kCommand, "hat");  // a unit vector
+        put(TokenKind::kOperator, "{");
+        put(TokenKind::kLetter, inner);
+        put(TokenKind::kOperator, "}");
+        return ok_status();
+      }
       if (is_word) {
         if (contains(kPlainNames, inner) || !function_named(inner).empty()) {
           put(TokenKind::kCommand, inner);
@@ -771,6 +784,11 @@ Status Lexer::step() {
     case '%':
     case '\'':
     case '.':
+      if (c == '.' && peek() == '.' && peek(1) == '.') {
+        i_ += 2;
+        put(TokenKind::kCommand, "ldots");
+        break;
+      }
       put(TokenKind::kOperator, std::string(1, c));
       break;
     default:

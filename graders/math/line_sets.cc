@@ -107,6 +107,26 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
     }
     return Side{tree, id};
   };
+  if (s.kind() == Kind::kFunction && s.node().text == "set of") {
+    // {x | …}, {x in R | …}: the conditions, all of them
+    const Side term = s.child(0);
+    const bool is_name = term.kind() == Kind::kSymbol;
+    const bool is_real = is_membership(term) && term.child(0).kind() == Kind::kSymbol &&
+                         term.child(1).kind() == Kind::kSymbol && term.child(1).node().text == "R";
+    if (!is_name && !is_real) {
+      return false;
+    }
+    std::vector<Piece> all;
+    for (std::size_t k = 1; k < s.size(); ++k) {
+      std::vector<Piece> one;
+      if (!pieces_of(s.child(k), one)) {
+        return false;
+      }
+      all = k == 1 ? one : intersection(all, one);
+    }
+    out.insert(out.end(), all.begin(), all.end());
+    return s.size() > 1;
+  }
   const auto put = [&](const Side& lo, const Side& hi, bool lo_open, bool hi_open) {
     out.push_back({lo, hi, lo_open, hi_open, end_value(lo), end_value(hi)});
     return !std::isnan(out.back().lo_value) && !std::isnan(out.back().hi_value);
@@ -120,7 +140,23 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
     const bool hi_open = b.back() != ']';
     return put(s.child(0), s.child(1), lo_open, hi_open);
   }
-  if (s.kind() == Kind::kUnion || (s.kind() == Kind::kList && is_inequality(s.child(0)))) {
+  if (s.kind() == Kind::kList && is_condition(s)) {
+    // "or" joins; "and" and commas mean all of them, unless that leaves nothing: x < 1, x > 3.
+    std::vector<Piece> joined;
+    std::vector<Piece> common;
+    for (std::size_t k = 0; k < s.size(); ++k) {
+      std::vector<Piece> one;
+      if (!pieces_of(s.child(k), one)) {
+        return false;
+      }
+      joined.insert(joined.end(), one.begin(), one.end());
+      common = k == 0 ? one : intersection(common, one);
+    }
+    const std::vector<Piece>& chosen = s.node().text == "o" || common.empty() ? joined : common;
+    out.insert(out.end(), chosen.begin(), chosen.end());
+    return true;
+  }
+  if (s.kind() == Kind::kUnion) {
     for (std::size_t k = 0; k < s.size(); ++k) {
       if (!pieces_of(s.child(k), out)) {
         return false;
@@ -134,22 +170,9 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
     if (!pieces_of(s.child(0), left) || !pieces_of(s.child(1), right)) {
       return false;
     }
-    for (const Piece& a : left) {
-      for (const Piece& b : right) {
-        const bool a_starts = a.lo_value > b.lo_value || (a.lo_value == b.lo_value && a.lo_open);
-        const bool a_ends = a.hi_value < b.hi_value || (a.hi_value == b.hi_value && a.hi_open);
-        const Piece& lo = a_starts ? a : b;
-        const Piece& hi = a_ends ? a : b;
-        const bool is_point = lo.lo_value == hi.hi_value && !lo.lo_open && !hi.hi_open;
-        if (lo.lo_value < hi.hi_value || is_point) {
-          out.push_back({lo.lo, hi.hi, lo.lo_open, hi.hi_open, lo.lo_value, hi.hi_value});
-        }
-        if (out.size() > 64) {
-          return false;
-        }
-      }
-    }
-    return true;
+    const std::vector<Piece> both = intersection(left, right);
+    out.insert(out.end(), both.begin(), both.end());
+    return out.size() <= 64;
   }
   if (s.kind() == Kind::kSet && s.size() >= 1) {
     for (std::size_t k = 0; k < s.size(); ++k) {
@@ -166,8 +189,12 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
     const auto tree = s.copy();
     const Id zero_id = tree->add(Node());
     const Side zero{tree, zero_id};
-    return s.node().text == "R+" ? put(zero, infinity(false), true, true)
-                                 : put(infinity(true), zero, true, true);
+    const std::string& name = s.node().text;
+    const bool is_open = name.size() == 2;
+    return name.size() < 2  ? false
+           : name[1] == '+' ? put(zero, infinity(false), is_open, true)
+           : name[1] == '-' ? put(infinity(true), zero, true, is_open)
+                            : false;
   }
   if (s.kind() == Kind::kDifference && s.child(1).kind() == Kind::kSet) {
     if (!pieces_of(s.child(0), out)) {
@@ -188,6 +215,9 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
           out.push_back(right);
           break;
         }
+        // an end of a closed interval taken out
+        out[p].lo_open = out[p].lo_open || out[p].lo_value == v;
+        out[p].hi_open = out[p].hi_open || out[p].hi_value == v;
       }
     }
     return true;
@@ -211,6 +241,32 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
     if (ops.size() == 1 && is_variable(s.child(1)) && !has_symbols(*s.e, s.child(0).id)) {
       return less(ops[0]) ? put(s.child(0), infinity(false), open(ops[0]), true)
                           : put(infinity(true), s.child(0), true, open(ops[0]));
+    }
+    // |x| < c with any constant c
+    const auto is_absolute = [&](const Side& side) {
+      return side.kind() == Kind::kFunction && side.node().text == "abs" &&
+             side.child(0).kind() == Kind::kSymbol;
+    };
+    const bool mirrored = ops.size() == 1 && is_absolute(s.child(1));
+    if (ops.size() == 1 && (mirrored || is_absolute(s.child(0)))) {
+      const Side bound = s.child(mirrored ? 0 : 1);
+      const double size = end_value(bound);
+      if (size > 0 && !std::isinf(size)) {
+        const auto tree = bound.copy();
+        Node negative;
+        negative.kind = Kind::kNegative;
+        negative.children = {bound.id};
+        const Id id = tree->add(std::move(negative));
+        const Side minus{tree, id};
+        if (less(ops[0]) != mirrored) {
+          return put(minus, bound, open(ops[0]), open(ops[0]));
+        }
+        return put(infinity(true), minus, true, open(ops[0])) &&
+               put(bound, infinity(false), open(ops[0]), true);
+      }
+    }
+    if (solved_pieces(s, out)) {
+      return true;
     }
     // a x + b against constants: the ends are (c - b) / a.
     std::vector<std::string> names;
@@ -245,7 +301,55 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
     return upward ? put(first, last, open(ops[0]), open(ops[1]))
                   : put(last, first, open(ops[1]), open(ops[0]));
   }
-  return false;
+  return s.kind() == Kind::kRelation && solved_pieces(s, out);
+}
+
+// Every relation of the chain solved for its one name.
+bool Ladder::solved_pieces(const Side& relation, std::vector<Piece>& out) {
+  if (relation.node().text.find_first_not_of("=<>lgn") != std::string::npos) {
+    return false;
+  }
+  if (has_plus_minus(relation)) {
+    return solved_pieces(choose_signs(relation, 0), out) &&
+           solved_pieces(choose_signs(relation, 1), out);
+  }
+  std::vector<std::string> names;
+  names_in_order(*relation.e, relation.id, names);
+  if (names.size() != 1) {
+    return false;
+  }
+  std::vector<Piece> all;
+  for (std::size_t k = 0; k < relation.node().text.size(); ++k) {
+    std::vector<Piece> one;
+    fuel_ -= 2000;
+    if (fuel_ < 0 || !solve_on_line(relation, k, names[0], one)) {
+      return false;
+    }
+    all = k == 0 ? one : intersection(all, one);
+  }
+  out.insert(out.end(), all.begin(), all.end());
+  return true;
+}
+
+std::vector<LinePiece> Ladder::intersection(const std::vector<Piece>& left,
+                                            const std::vector<Piece>& right) {
+  std::vector<Piece> out;
+  for (const Piece& a : left) {
+    for (const Piece& b : right) {
+      const bool a_starts = a.lo_value > b.lo_value || (a.lo_value == b.lo_value && a.lo_open);
+      const bool a_ends = a.hi_value < b.hi_value || (a.hi_value == b.hi_value && a.hi_open);
+      const Piece& lo = a_starts ? a : b;
+      const Piece& hi = a_ends ? a : b;
+      const bool is_point = lo.lo_value == hi.hi_value && !lo.lo_open && !hi.hi_open;
+      if (lo.lo_value < hi.hi_value || is_point) {
+        out.push_back({lo.lo, hi.hi, lo.lo_open, hi.hi_open, lo.lo_value, hi.hi_value});
+      }
+      if (out.size() > 64) {
+        return {};
+      }
+    }
+  }
+  return out;
 }
 
 // Intersections and differences of finite sets, and of an interval with a finite set, carried out.
@@ -296,15 +400,40 @@ Side Ladder::evaluate_set(const Side& s) {
   return {tree, id};
 }
 
+namespace {
+
+// The name that a condition is about.
+void condition_names(const Side& s, std::vector<std::string>& out) {
+  if (is_membership(s)) {
+    names_in_order(*s.e, s.child(0).id, out);
+  } else if (s.kind() == Kind::kRelation) {
+    names_in_order(*s.e, s.id, out);
+  } else if (s.kind() == Kind::kList) {
+    for (std::size_t k = 0; k < s.size(); ++k) {
+      condition_names(s.child(k), out);
+    }
+  }
+}
+
+}  // namespace
+
 bool Ladder::sets_on_line_equal(const Side& gold, const Side& pred) {
+  std::vector<std::string> ours;
+  std::vector<std::string> theirs;
+  condition_names(gold, ours);
+  condition_names(pred, theirs);
+  if (!ours.empty() && !theirs.empty() && ours != theirs) {
+    return false;
+  }
   std::vector<Piece> a;
   std::vector<Piece> b;
   if (!pieces_of(gold, a) || !pieces_of(pred, b)) {
     return false;
   }
   const auto normal = [](std::vector<Piece>& pieces) {
-    std::sort(pieces.begin(), pieces.end(),
-              [](const Piece& x, const Piece& y) { return x.lo_value < y.lo_value; });
+    std::sort(pieces.begin(), pieces.end(), [](const Piece& x, const Piece& y) {
+      return x.lo_value != y.lo_value ? x.lo_value < y.lo_value : x.lo_open < y.lo_open;
+    });
     std::vector<Piece> merged;
     for (const Piece& piece : pieces) {
       if (!merged.empty()) {
@@ -316,6 +445,8 @@ bool Ladder::sets_on_line_equal(const Side& gold, const Side& pred) {
             last.hi = piece.hi;
             last.hi_value = piece.hi_value;
             last.hi_open = piece.hi_open;
+          } else if (piece.hi_value == last.hi_value) {
+            last.hi_open = last.hi_open && piece.hi_open;
           }
           continue;
         }
@@ -332,6 +463,9 @@ bool Ladder::sets_on_line_equal(const Side& gold, const Side& pred) {
   const auto ends_equal = [&](const Side& x, const Side& y, double u, double v) {
     if (std::isinf(u) || std::isinf(v)) {
       return u == v;
+    }
+    if (x.id < 0 || y.id < 0) {
+      return std::abs(u - v) <= 1e-11 * std::max(1.0, std::abs(u));
     }
     return value_equal(x, y);
   };

@@ -67,6 +67,11 @@ bool Parser::at_separator() {
     }
     return true;
   }
+  if (i_ + 1 < t_.size() &&
+      (is_command("lor") || is_command("vee") || is_command("land") || is_command("wedge"))) {
+    ++i_;
+    return true;
+  }
   if (is_kind(TokenKind::kText) || is_kind(TokenKind::kWord)) {
     const std::string word = fold_words(t_[i_].text);
     if ((word == "and" || word == "or") && i_ + 1 < t_.size()) {
@@ -95,6 +100,7 @@ Parser::Id Parser::answers() {
   std::vector<Id> members;
   std::vector<std::size_t> group_ends;  // where a semicolon stood
   bool only_commas = true;
+  bool has_or = false;
   while (!done()) {
     Id member = relation();
     if (member == kBad) {
@@ -146,8 +152,13 @@ Parser::Id Parser::answers() {
     if (is_op(";") || and_between) {
       group_ends.push_back(members.size());
     }
+    const std::size_t before = i_;
     if (!at_separator()) {
       return bad(fmt::format("'{}' is not understood here", t_[i_].text.substr(0, 40)));
+    }
+    for (std::size_t k = before; k < i_; ++k) {
+      has_or =
+          has_or || fold_words(t_[k].text) == "or" || t_[k].text == "lor" || t_[k].text == "vee";
     }
   }
   if (members.empty()) {
@@ -176,7 +187,7 @@ Parser::Id Parser::answers() {
       members = std::move(tuples);
     }
   }
-  return make(Kind::kList, std::move(members), only_commas ? "," : ";");
+  return make(Kind::kList, std::move(members), has_or ? "o" : only_commas ? "," : ";");
 }
 
 // The left side of "P(x) = …" and "P(A \cup B) = …": a name with its argument, not a product.
@@ -289,7 +300,13 @@ Parser::Id Parser::relation() {
     operators += op;
     sides.push_back(right);
     if (op == "e") {
-      // a \equiv b \pmod m, also with "(mod m)" in plain parentheses
+      // a \equiv b \pmod m, also with "(mod m)" in plain parentheses, or "b \bmod m"
+      const Node& residue = e_.at(right);
+      if (residue.kind == Kind::kFunction && residue.text == "mod" && operators.size() == 1) {
+        sides.back() = residue.children[0];
+        sides.push_back(residue.children[1]);
+        return make(Kind::kRelation, std::move(sides), "m");
+      }
       const std::size_t start = i_;
       const bool parenthesis = accept("(");
       if (is_command("pmod") || is_modulo()) {
@@ -306,6 +323,17 @@ Parser::Id Parser::relation() {
       }
       i_ = start;
     }
+  }
+  if (operators.empty() && (is_command("pmod") || (is_op("(") && is_command("bmod", 1)))) {
+    // "3 (mod 7)": a residue of any name
+    const bool parenthesis = accept("(");
+    ++i_;
+    const Id modulus = is_op("{") ? group() : sum();
+    const Id any = modulus == kBad ? kBad : make(Kind::kSymbol);
+    if (any == kBad || (parenthesis && !accept(")"))) {
+      return bad("a modulus is not understood");
+    }
+    return make(Kind::kRelation, {any, left, modulus}, "m");
   }
   if (operators.empty()) {
     if (is_command("choose")) {
@@ -515,8 +543,16 @@ Parser::Id Parser::product() {
       const Id right = unary();
       left = right == kBad ? kBad : multiply(left, right);
     } else if (is_op("/") || is_command("div")) {
+      // "… / 8y": spaces around the stroke and none in 8y say that 8y is below it.
+      const bool is_spaced = is_op("/") && t_[i_].space_before && i_ + 2 < t_.size() &&
+                             t_[i_ + 1].space_before && is_kind(TokenKind::kNumber, 1) &&
+                             is_kind(TokenKind::kLetter, 2) && !t_[i_ + 2].space_before;
       ++i_;
-      const Id right = unary();
+      Id right = unary();
+      while (right != kBad && is_spaced && is_kind(TokenKind::kLetter) && !t_[i_].space_before) {
+        const Id factor = powers();
+        right = factor == kBad ? kBad : multiply(right, factor);
+      }
       left = right == kBad ? kBad : make(Kind::kQuotient, {scalar(left), scalar(right)});
     } else if (is_modulo() && i_ + 1 < t_.size()) {
       ++i_;
@@ -568,6 +604,12 @@ Parser::Id Parser::product() {
       const bool mixed = integer_left && fraction_next && node.kind == Kind::kQuotient &&
                          e_.at(node.children[0]).kind == Kind::kNumber &&
                          e_.at(node.children[1]).kind == Kind::kNumber;
+      const Node& name = e_.at(left);
+      if (name.kind == Kind::kSymbol && node.kind == Kind::kTuple && node.children.size() > 1 &&
+          std::isupper(static_cast<unsigned char>(name.text[0])) != 0) {
+        left = make(Kind::kRelation, {left, right}, "=");  // the point A(1, 2)
+        continue;
+      }
       left = mixed ? make(Kind::kSum, {left, right}) : multiply(left, right);
     } else {
       break;
@@ -600,6 +642,10 @@ Parser::Id Parser::unary() {
                          e_.at(node.children[0]).kind == Kind::kNumber &&
                          e_.at(node.children[1]).kind == Kind::kNumber;
       kid = make(mixed ? Kind::kSum : Kind::kProduct, {kid, fraction});
+    }
+    if (kid != kBad && minus && e_.at(kid).kind == Kind::kMatrix) {
+      const Id factor = number(Rational(Integer(-1)));
+      return factor == kBad ? kBad : multiply(factor, kid);
     }
     return kid == kBad || !minus ? kid : make(Kind::kNegative, {kid});
   }
@@ -706,6 +752,8 @@ Parser::Id Parser::powers() {
         }
       }
       base = exponent == kBad ? kBad : make(Kind::kPower, {scalar(base), exponent});
+    } else if (is_command("ldots") && e_.at(base).is_decimal) {
+      ++i_;  // "0.333…": the digits that are shown
     } else if (is_command("degree") || is_command("circ")) {
       ++i_;
       base = make(Kind::kDegree, {base});
@@ -766,6 +814,12 @@ Parser::Id Parser::group() {
   if (is_op("}")) {
     return bad("an empty group");
   }
+  std::size_t end = 0;
+  --i_;
+  if (const std::size_t bar = builder_bar(end); bar != 0) {
+    return set_builder(bar, end);
+  }
+  ++i_;
   std::vector<Id> members;
   while (true) {
     const Id member = relation();

@@ -127,7 +127,14 @@ Parser::Id Parser::command() {
   if (name == "vec" || name == "hat" || name == "overline" || name == "bar" ||
       name == "overrightarrow" || name == "tilde" || name == "widehat" || name == "widetilde" ||
       name == "underline" || name == "dot" || name == "ddot") {
-    return make(Kind::kSymbol, {}, name + "(" + raw_group() + ")");
+    const std::string inner = raw_group();
+    // Unit vectors are the same in every dress.
+    const std::string letter = inner == "imath" ? "i" : inner == "jmath" ? "j" : inner;
+    if ((name == "vec" || name == "hat" || name == "overrightarrow" || name == "widehat") &&
+        (letter == "i" || letter == "j" || letter == "k")) {
+      return make(Kind::kSymbol, {}, "hat(" + letter + ")");
+    }
+    return make(Kind::kSymbol, {}, name + "(" + inner + ")");
   }
   if (name == "angle" || name == "triangle" || name == "therefore" || name == "measuredangle") {
     // "m\angle A", "\angle ABC", "\triangle ABC": one name

@@ -10,9 +10,98 @@
 
 namespace r1eval::parsing {
 
+// The bar of {term | condition} or the colon of {term : condition}: its place, and that of the
+// closing brace; 0 for other braces.
+std::size_t Parser::builder_bar(std::size_t& end) const {
+  int depth = 0;
+  std::size_t bars = 0;
+  std::size_t first_bar = 0;
+  std::size_t colon = 0;
+  bool has_relation = false;
+  for (end = i_; end < t_.size(); ++end) {
+    const std::string& text = t_[end].text;
+    const bool is_operator = t_[end].kind == TokenKind::kOperator;
+    depth += is_operator && (text == "{" || text == "\\{" || text == "(" || text == "[")   ? 1
+             : is_operator && (text == "}" || text == "\\}" || text == ")" || text == "]") ? -1
+                                                                                           : 0;
+    if (depth == 0) {
+      break;
+    }
+    if (depth == 1 && t_[end].kind == TokenKind::kCommand && (text == "mid" || text == "vert")) {
+      return end;
+    }
+    if (depth == 1 && is_operator && text == "|") {
+      first_bar = bars++ == 0 ? end : first_bar;
+    }
+    colon = depth == 1 && is_operator && text == ":" && colon == 0 ? end : colon;
+    has_relation = has_relation || (is_operator && (text == "=" || text == "<" || text == ">")) ||
+                   text == "in" || text == "le" || text == "ge" || text == "leq" || text == "geq" ||
+                   text == "ne" || text == "neq";
+  }
+  return end >= t_.size() || !has_relation ? 0 : bars % 2 == 1 ? first_bar : colon;
+}
+
+Parser::Id Parser::set_builder(std::size_t bar, std::size_t end) {
+  const std::size_t close = [&] {
+    int depth = 0;
+    for (std::size_t k = i_; k < t_.size(); ++k) {
+      const std::string& text = t_[k].text;
+      depth += text == "{" || text == "\\{" ? 1 : text == "}" || text == "\\}" ? -1 : 0;
+      if (depth == 0) {
+        return k;
+      }
+    }
+    return t_.size();
+  }();
+  static_cast<void>(end);
+  if (close >= t_.size() || bar <= i_ + 1 || bar >= close) {
+    return bad("a set of values under a condition that is not understood");
+  }
+  ++i_;
+  t_[bar] = {TokenKind::kOperator, "such that", false};
+  std::vector<Id> parts = {relation()};
+  if (parts[0] == kBad || !accept("such that")) {
+    return bad("a set of values under a condition that is not understood");
+  }
+  bool has_or = false;
+  while (!done() && !is_op("}") && !is_op("\\}")) {
+    const Id one = relation();
+    if (one == kBad) {
+      return kBad;
+    }
+    parts.push_back(one);
+    const std::size_t before = i_;
+    if (is_op("}") || is_op("\\}")) {
+      break;
+    }
+    if (!at_separator()) {
+      return bad("a set of values under a condition that is not understood");
+    }
+    for (std::size_t k = before; k < i_; ++k) {
+      has_or = has_or || fold_words(t_[k].text) == "or";
+    }
+  }
+  if (done() || parts.size() < 2) {
+    return bad("a set of values under a condition that is not understood");
+  }
+  ++i_;
+  if (has_or) {
+    const Id any = make(Kind::kList, std::vector<Id>(parts.begin() + 1, parts.end()), "o");
+    parts = {parts[0], any};
+    if (any == kBad) {
+      return kBad;
+    }
+  }
+  return make(Kind::kFunction, std::move(parts), "set of");
+}
+
 Parser::Id Parser::brackets() {
   const std::string open = t_[i_].text;
   const bool is_brace = open == "\\{";
+  std::size_t end = 0;
+  if (const std::size_t bar = is_brace ? builder_bar(end) : 0; bar != 0) {
+    return set_builder(bar, end);
+  }
   ++i_;
   const int bars = bars_;
   const bool outer = in_function_;
@@ -20,6 +109,8 @@ Parser::Id Parser::brackets() {
   in_function_ = false;
   std::vector<Id> members;
   std::string close;
+  std::vector<std::size_t> row_ends;  // where semicolons stand
+  bool has_comma = false;
   const auto closes = [&] {
     return is_op(")") || is_op("]") || is_op("\\}") || is_command("rangle") ||
            (open == "]" && is_op("[")) || (open == "[" && members.size() == 2 && is_op("["));
@@ -34,6 +125,10 @@ Parser::Id Parser::brackets() {
       return bad("words inside brackets");
     }
     if (is_op(",") || is_op(";")) {
+      if (is_op(";")) {
+        row_ends.push_back(members.size());
+      }
+      has_comma = has_comma || is_op(",");
       ++i_;
     } else if (is_brace && at_separator()) {
       continue;
@@ -52,6 +147,22 @@ Parser::Id Parser::brackets() {
   in_function_ = outer;
   if (is_brace) {
     return make(Kind::kSet, std::move(members));
+  }
+  if (open == "[" && close == "]" && has_comma && !row_ends.empty()) {
+    // [1, 2; 3, 4]: rows of a matrix
+    const std::size_t width = row_ends[0];
+    bool is_regular = width > 0 && members.size() == width * (row_ends.size() + 1);
+    for (std::size_t k = 0; k < row_ends.size(); ++k) {
+      is_regular = is_regular && row_ends[k] == width * (k + 1);
+    }
+    if (!is_regular) {
+      return bad("rows of different lengths");
+    }
+    const Id id = make(Kind::kMatrix, std::move(members));
+    if (id != kBad) {
+      e_.nodes.back().columns = static_cast<std::int32_t>(width);
+    }
+    return id;
   }
   if (members.size() == 1 && open == "(" && close == ")") {
     const Kind kind = e_.at(members[0]).kind;

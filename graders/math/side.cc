@@ -11,8 +11,28 @@ bool is_lone_name(const Side& s) {
   switch (s.kind()) {
     case Kind::kSymbol:
       return true;
-    case Kind::kFunction:
-      return s.node().text.size() == 1 || s.node().text == "abs";
+    case Kind::kFunction: {
+      const std::string& f = s.node().text;
+      // Names with their arguments ("f(2)", "sin A", "Var(X)"), and closed expressions that are
+      // asked for ("\\int … = 2").
+      if (f == "sum" || f == "prod" || f == "integral" || f.starts_with("limit")) {
+        return true;
+      }
+      if (f == "ln" || f == "log" || f == "exp" || f == "root" || f == "factorial" ||
+          f == "double factorial" || f == "binomial" || f == "mod" || f == "antiderivative" ||
+          f == "set of" || f == "floor" || f == "ceil" || f == "max" || f == "min" ||
+          f.starts_with("arc") || f.starts_with("ar") || f == "sinh" || f == "cosh" ||
+          f == "tanh" || f == "coth") {
+        return false;
+      }
+      for (std::size_t k = 0; k < s.size() && f != "abs" && f.size() > 1; ++k) {
+        if (s.child(k).kind() != Kind::kNumber && s.child(k).kind() != Kind::kMatrix &&
+            !is_lone_name(s.child(k))) {
+          return false;
+        }
+      }
+      return true;
+    }
     case Kind::kTuple:
     case Kind::kRatio:
     case Kind::kProduct:
@@ -97,6 +117,18 @@ bool is_inequality(const Side& s) {
          s.node().text.find_first_not_of("<>lg") == std::string::npos;
 }
 
+bool is_condition(const Side& s) {
+  if (s.kind() == Kind::kList) {
+    for (std::size_t k = 0; k < s.size(); ++k) {
+      if (s.child(k).kind() == Kind::kRelation && is_condition(s.child(k))) {
+        return true;
+      }
+    }
+    return false;
+  }
+  return is_inequality(s) || (s.kind() == Kind::kRelation && s.node().text == "n");
+}
+
 // The expression with its k-th plus-minus read as bit k of `which`.
 Side choose_signs(const Side& s, unsigned which) {
   const auto tree = s.copy();
@@ -149,6 +181,46 @@ Side difference_of(const Side& s) {
   sum.children = {s.node().children[0], tree->add(negative)};
   const Id id = tree->add(sum);
   return {tree, id};
-}
+  Side renamed(const Side& s, const std::string& from, const std::string& to) {
+    const auto tree = s.copy();
+    for (Node& n : tree->nodes) {
+      if (n.kind == Kind::kSymbol && n.text == from) {
+        n.text = to;
+      }
+    }
+    tree->exact.clear();
+    return {tree, s.id};
+  }
+
+  Side substituted(const Side& s, const std::string& name, const Rational& scale,
+                   const Rational& offset) {
+    const auto tree = s.copy();
+    const std::size_t count = tree->nodes.size();
+    for (std::size_t k = 0; k < count; ++k) {
+      if (tree->nodes[k].kind != Kind::kSymbol || tree->nodes[k].text != name) {
+        continue;
+      }
+      Node number;
+      number.value = offset;
+      if (scale.is_zero()) {
+        tree->nodes[k] = number;
+        continue;
+      }
+      Node factor;
+      factor.value = scale;
+      Node symbol;
+      symbol.kind = Kind::kSymbol;
+      symbol.text = name;
+      Node product;
+      product.kind = Kind::kProduct;
+      product.children = {tree->add(factor), tree->add(symbol)};
+      Node sum;
+      sum.kind = Kind::kSum;
+      sum.children = {tree->add(product), tree->add(number)};
+      tree->nodes[k] = std::move(sum);
+    }
+    tree->exact.clear();
+    return {tree, s.id};
+  }
 
 }  // namespace r1eval

@@ -41,10 +41,31 @@ Side last_exact(const Side& s);
 bool is_equation(const Side& s);
 bool is_membership(const Side& s);
 bool is_inequality(const Side& s);
+// Inequalities, "x != 2", or a list with one of them.
+bool is_condition(const Side& s);
 // The expression with its plus-minus signs read by the bits of `which`.
 Side choose_signs(const Side& s, unsigned which);
 bool has_plus_minus(const Side& s);
 // The left side of a relation minus its right side.
 Side difference_of(const Side& s);
+// A copy with another name in place of `from`.
+Side renamed(const Side& s, const std::string& from, const std::string& to);
+// A copy with `scale * name + offset` in place of a name; scale 0: the number itself.
+Side substituted(const Side& s, const std::string& name, const Rational& scale,
+                 const Rational& offset);
+
+// Does the tree below contain a node that `is` says yes to?
+template <typename Test>
+bool any_node(const Side& s, const Test& is) {
+  if (is(s.node())) {
+    return true;
+  }
+  for (std::size_t k = 0; k < s.size(); ++k) {
+    if (any_node(s.child(k), is)) {
+      return true;
+    }
+  }
+  return false;
+}
 
 }  // namespace r1eval
