@@ -22,8 +22,8 @@ using Id = std::int32_t;
 
 constexpr slong kAgreementBits = 300;
 constexpr std::array<slong, 4> kPrecisions = {64, 192, 640, 2048};
-constexpr int kPoints = 8;              // of each size
-constexpr std::int64_t kMaxTerms = 64;  // of a sum at one sample point
+constexpr int kPoints = 8;               // of each size
+constexpr std::int64_t kMaxTerms = 256;  // of a sum at one sample point
 
 struct Ball {
   acb_t v;
@@ -317,6 +317,26 @@ bool Evaluator::function(const Expression& e, const Node& n, Ball& out) {
   } else if (f == "factorial") {
     acb_add_si(x.v, x.v, 1, precision_);
     acb_gamma(out.v, x.v, precision_);
+  } else if (f == "double factorial") {
+    // n!! = 2^{n/2} (n/2)! for even n, n! / (n-1)!! for odd n
+    fmpz_t integer;
+    fmpz_init(integer);
+    const bool is_whole = acb_is_int(x.v) != 0 &&
+                          arb_get_unique_fmpz(integer, acb_realref(x.v)) != 0 &&
+                          fmpz_sgn(integer) >= 0 && fmpz_bits(integer) < 30;
+    const slong whole = is_whole ? fmpz_get_si(integer) : 0;
+    fmpz_clear(integer);
+    if (!is_whole) {
+      return false;
+    }
+    const slong even = whole % 2 == 0 ? whole : whole - 1;
+    arb_fac_ui(acb_realref(out.v), static_cast<ulong>(even / 2), precision_);
+    arb_mul_2exp_si(acb_realref(out.v), acb_realref(out.v), even / 2);
+    arb_zero(acb_imagref(out.v));
+    if (whole % 2 != 0) {
+      arb_fac_ui(acb_realref(x.v), static_cast<ulong>(whole), precision_);
+      acb_div(out.v, x.v, out.v, precision_);
+    }
   } else if (f == "binomial") {
     Ball k;
     if (!value(e, n.children[1], k)) {

@@ -180,8 +180,8 @@ std::optional<bool> Ladder::by_unit_or_text(const Side& g, const Side& p) {
   return std::nullopt;
 }
 
-// a : b = c : d by a d = b c; a ratio of two is also its quotient. 12:30 is a time of day: minutes
-// of two digits that cancel.
+// a : b = c : d by a d = b c; a ratio of two is also its quotient. 12:30 and 6:15
+// are times of day.
 bool Ladder::ratios_equal(const Side& g, const Side& p) {
   const auto is_time = [](const Side& s) {
     if (s.kind() != Kind::kRatio || s.size() != 2 || s.child(0).kind() != Kind::kNumber ||
@@ -190,13 +190,10 @@ bool Ladder::ratios_equal(const Side& g, const Side& p) {
     }
     const auto hours = s.child(0).node().value.small_int().value_or(-1);
     const auto minutes = s.child(1).node().value.small_int().value_or(-1);
-    return hours >= 0 && hours < 24 &&
-           ((minutes >= 10 && minutes < 60 && hours > 0 &&
-             gcd(Integer(hours), Integer(minutes)) != 1) ||
-            minutes == 0);
+    return hours >= 0 && hours < 24 && ((minutes >= 10 && minutes < 60) || minutes == 0);
   };
   evidence = "the same ratio";
-  if (is_time(g)) {
+  if (is_time(g) && is_time(p)) {
     return same_tree(g, p);
   }
   const auto product = [](const Side& a, const Side& b) {
@@ -395,6 +392,12 @@ std::optional<bool> Ladder::by_members(const Side& g, const Side& p) {
   const auto is_several = [](const Side& s) {
     return s.kind() == Kind::kList || s.kind() == Kind::kSet;
   };
+  if (g.kind() == Kind::kSet && p.kind() == Kind::kTuple && g.size() == 1) {
+    return equal(g.child(0), p);
+  }
+  if (g.kind() == Kind::kTuple && p.kind() == Kind::kSet && p.size() == 1) {
+    return equal(g, p.child(0));
+  }
   if (g.kind() == Kind::kTuple && p.kind() == Kind::kSet && g.size() == p.size()) {
     for (std::size_t k = 0; k < g.size(); ++k) {
       if (!equal(g.child(k), p.child(k))) {

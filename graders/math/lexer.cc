@@ -556,6 +556,10 @@ Status Lexer::command() {
         put(TokenKind::kOperator, "}");
         return ok_status();
       }
+      if (inner.size() == 1 && is_letter(inner[0])) {
+        put(TokenKind::kLetter, inner);
+        return ok_status();
+      }
       if (is_word) {
         if (contains(kPlainNames, inner) || !function_named(inner).empty()) {
           put(TokenKind::kCommand, inner);

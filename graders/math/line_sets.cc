@@ -310,8 +310,20 @@ bool Ladder::solved_pieces(const Side& relation, std::vector<Piece>& out) {
     return false;
   }
   if (has_plus_minus(relation)) {
-    return solved_pieces(choose_signs(relation, 0), out) &&
-           solved_pieces(choose_signs(relation, 1), out);
+    std::vector<Piece> plus;
+    std::vector<Piece> minus;
+    if (!solved_pieces(choose_signs(relation, 0), plus) ||
+        !solved_pieces(choose_signs(relation, 1), minus)) {
+      return false;
+    }
+    // x = 1 or -1, but neither 1 nor -1 in x != +-1
+    if (relation.node().text == "n") {
+      plus = intersection(plus, minus);
+    } else {
+      plus.insert(plus.end(), minus.begin(), minus.end());
+    }
+    out.insert(out.end(), plus.begin(), plus.end());
+    return true;
   }
   std::vector<std::string> names;
   names_in_order(*relation.e, relation.id, names);

@@ -59,23 +59,41 @@ std::string Parser::relation_operator() {
 bool Parser::at_separator() {
   if (is_op(",") || is_op(";")) {
     ++i_;
-    if (is_kind(TokenKind::kText) || is_kind(TokenKind::kWord)) {
-      const std::string word = fold_words(t_[i_].text);
-      if (word == "and" || word == "or") {
-        ++i_;
-      }
+    if (joins_answers(i_)) {
+      ++i_;
     }
     return true;
   }
-  if (i_ + 1 < t_.size() &&
-      (is_command("lor") || is_command("vee") || is_command("land") || is_command("wedge"))) {
+  if (i_ + 1 < t_.size() && (is_command("lor") || is_command("vee") || is_command("land") ||
+                             is_command("wedge") || joins_answers(i_))) {
     ++i_;
     return true;
   }
-  if (is_kind(TokenKind::kText) || is_kind(TokenKind::kWord)) {
-    const std::string word = fold_words(t_[i_].text);
-    if ((word == "and" || word == "or") && i_ + 1 < t_.size()) {
-      ++i_;
+  return false;
+}
+
+// Words between two answers: "and", "or", also with a comma in the text command.
+bool Parser::joins_answers(std::size_t at) const {
+  if (at >= t_.size() || (t_[at].kind != TokenKind::kText && t_[at].kind != TokenKind::kWord)) {
+    return false;
+  }
+  std::string word = fold_words(t_[at].text);
+  word.erase(0, std::min(word.find_first_not_of(" ,;"), word.size()));
+  return word == "and" || word == "or" || (word.empty() && !t_[at].text.empty());
+}
+
+// "(k \in Z)" after a complete answer
+bool Parser::qualifier_follows() const {
+  if (!is_op("(")) {
+    return false;
+  }
+  int depth = 0;
+  for (std::size_t k = i_; k < t_.size(); ++k) {
+    depth += t_[k].text == "(" ? 1 : t_[k].text == ")" ? -1 : 0;
+    if (depth == 0) {
+      return false;
+    }
+    if (depth == 1 && t_[k].kind == TokenKind::kCommand && t_[k].text == "in") {
       return true;
     }
   }
@@ -84,16 +102,11 @@ bool Parser::at_separator() {
 
 // Is what follows words or a unit up to the end of the answer (or the next separator)?
 bool Parser::unit_follows() const {
-  if (!(is_kind(TokenKind::kText) || is_kind(TokenKind::kWord))) {
-    return false;
-  }
-  const std::string word = fold_words(t_[i_].text);
-  return word != "and" && word != "or";
+  return (is_kind(TokenKind::kText) || is_kind(TokenKind::kWord)) && !joins_answers(i_);
 }
 
 bool Parser::unit_is_and() const {
-  return (is_kind(TokenKind::kText) || is_kind(TokenKind::kWord)) &&
-         (fold_words(t_[i_].text) == "and" || fold_words(t_[i_].text) == "or");
+  return joins_answers(i_);
 }
 
 Parser::Id Parser::answers() {
@@ -112,7 +125,7 @@ Parser::Id Parser::answers() {
       while (!done() && !is_op(",") && !is_op(";")) {
         const std::string word = fold_words(t_[i_].text);
         if (is_kind(TokenKind::kText) || is_kind(TokenKind::kWord)) {
-          if (word == "and" || word == "or") {
+          if (joins_answers(i_)) {
             break;
           }
         }
@@ -140,6 +153,14 @@ Parser::Id Parser::answers() {
       }
     }
     members.push_back(member);
+    if (qualifier_follows()) {
+      ++i_;
+      const Id qualifier = relation();
+      if (qualifier == kBad || !accept(")")) {
+        return bad("a condition in parentheses is not understood");
+      }
+      members.push_back(qualifier);
+    }
     if (static_cast<std::int64_t>(members.size()) > bounds::kMaxSetMembers) {
       return bad("too many answers in a list");
     }
@@ -574,6 +595,9 @@ Parser::Id Parser::product() {
       const Id right = powers();  // [1 + 2][3 - 4]
       left = right == kBad ? kBad : multiply(left, right);
     } else if (starts_primary()) {
+      if (qualifier_follows()) {
+        break;
+      }
       if (in_function_ && is_function()) {
         break;
       }

@@ -134,7 +134,7 @@ Parser::Id Parser::command() {
         (letter == "i" || letter == "j" || letter == "k")) {
       return make(Kind::kSymbol, {}, "hat(" + letter + ")");
     }
-    return make(Kind::kSymbol, {}, name + "(" + inner + ")");
+    return make(Kind::kSymbol, {}, (name == "bar" ? "overline" : name) + "(" + inner + ")");
   }
   if (name == "angle" || name == "triangle" || name == "therefore" || name == "measuredangle") {
     // "m\angle A", "\angle ABC", "\triangle ABC": one name

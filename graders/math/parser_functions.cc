@@ -64,7 +64,8 @@ bool Parser::arguments_of(const std::string& name, std::vector<Id>& arguments) {
     return false;
   }
   const Node& node = e_.at(one);
-  if ((name == "max" || name == "min" || name == "gcd" || name == "lcm") &&
+  if ((name == "max" || name == "min" || name == "gcd" || name == "lcm" ||
+       function_named(name).empty()) &&
       node.kind == Kind::kTuple) {
     arguments = std::vector<Id>(node.children);
   } else {

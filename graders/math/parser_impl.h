@@ -153,6 +153,8 @@ class Parser {
   bool is_grouping_bracket() const;
   bool at_separator();
   bool unit_follows() const;
+  bool joins_answers(std::size_t at) const;
+  bool qualifier_follows() const;
   bool unit_is_and() const;
   std::string raw_group();
 

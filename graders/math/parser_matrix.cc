@@ -321,7 +321,7 @@ Parser::Id Parser::matrix() {
       }
       continue;
     }
-    if (accept("&") || is_command("hline")) {
+    if (accept("&") || accept(",") || is_command("hline")) {
       i_ += is_command("hline") ? 1 : 0;
       continue;
     }
@@ -334,7 +334,7 @@ Parser::Id Parser::matrix() {
     if (static_cast<std::int64_t>(cells.size()) > bounds::kMaxMatrixCells) {
       return bad("a matrix with too many cells");
     }
-    if (!done() && !is_op("&") && !is_op("\\\\") && !is_command("end")) {
+    if (!done() && !is_op("&") && !is_op(",") && !is_op("\\\\") && !is_command("end")) {
       return bad("a matrix cell is not understood");
     }
   }

@@ -222,7 +222,7 @@ Parser::Id Parser::letter(std::string name) {
     name += "^{-1}";
     has_primes = true;
   }
-  if ((is_usual || has_primes) && is_op("(")) {
+  if ((is_usual || has_primes) && (is_op("(") || (is_op("{") && is_op("(", 1)))) {
     return function("@" + name);
   }
   return make(Kind::kSymbol, {}, name);
