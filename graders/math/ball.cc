@@ -21,7 +21,9 @@ namespace {
 using Id = std::int32_t;
 
 constexpr slong kAgreementBits = 300;
-constexpr std::array<slong, 4> kPrecisions = {64, 192, 640, 2048};
+// Two constants have only one point to differ at, and may be close by design: tanh 1000 and 1.
+constexpr slong kConstantBits = 3800;
+constexpr std::array<slong, 5> kPrecisions = {64, 192, 640, 2048, 4096};
 constexpr int kPoints = 8;               // of each size
 constexpr std::int64_t kMaxTerms = 256;  // of a sum at one sample point
 
@@ -526,7 +528,8 @@ Balls compare_balls(const Expression& a, Id ia, const Expression& b, Id ib, std:
       }
       // Relative agreement; for values that are zero, absolute agreement at the last precision.
       const slong bits = std::min(acb_rel_accuracy_bits(x.v), acb_rel_accuracy_bits(y.v));
-      bool agrees = bits >= kAgreementBits || acb_is_zero(apart.v) != 0;
+      const slong wanted = constant ? kConstantBits : kAgreementBits;
+      bool agrees = bits >= wanted || acb_is_zero(apart.v) != 0;
       // Large values that agree in their leading bits may still differ: 9^{9^9} and 9^{9^9} + 1.
       mag_t size;
       mag_init(size);
@@ -543,8 +546,8 @@ Balls compare_balls(const Expression& a, Id ia, const Expression& b, Id ib, std:
     }
   }
   if (agreed == n_points || (!constant && agreed >= 3)) {
-    evidence = "numeric_agreement: " + std::to_string(kAgreementBits) + " bits, " +
-               std::to_string(agreed) + (agreed == 1 ? " point" : " points");
+    evidence = "numeric_agreement: " + std::to_string(constant ? kConstantBits : kAgreementBits) +
+               " bits, " + std::to_string(agreed) + (agreed == 1 ? " point" : " points");
     return Balls::kAgree;
   }
   evidence = "undecided: too few points where both sides have a value";
