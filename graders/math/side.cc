@@ -181,46 +181,48 @@ Side difference_of(const Side& s) {
   sum.children = {s.node().children[0], tree->add(negative)};
   const Id id = tree->add(sum);
   return {tree, id};
-  Side renamed(const Side& s, const std::string& from, const std::string& to) {
-    const auto tree = s.copy();
-    for (Node& n : tree->nodes) {
-      if (n.kind == Kind::kSymbol && n.text == from) {
-        n.text = to;
-      }
-    }
-    tree->exact.clear();
-    return {tree, s.id};
-  }
+}
 
-  Side substituted(const Side& s, const std::string& name, const Rational& scale,
-                   const Rational& offset) {
-    const auto tree = s.copy();
-    const std::size_t count = tree->nodes.size();
-    for (std::size_t k = 0; k < count; ++k) {
-      if (tree->nodes[k].kind != Kind::kSymbol || tree->nodes[k].text != name) {
-        continue;
-      }
-      Node number;
-      number.value = offset;
-      if (scale.is_zero()) {
-        tree->nodes[k] = number;
-        continue;
-      }
-      Node factor;
-      factor.value = scale;
-      Node symbol;
-      symbol.kind = Kind::kSymbol;
-      symbol.text = name;
-      Node product;
-      product.kind = Kind::kProduct;
-      product.children = {tree->add(factor), tree->add(symbol)};
-      Node sum;
-      sum.kind = Kind::kSum;
-      sum.children = {tree->add(product), tree->add(number)};
-      tree->nodes[k] = std::move(sum);
+Side renamed(const Side& s, const std::string& from, const std::string& to) {
+  const auto tree = s.copy();
+  for (Node& n : tree->nodes) {
+    if (n.kind == Kind::kSymbol && n.text == from) {
+      n.text = to;
     }
-    tree->exact.clear();
-    return {tree, s.id};
   }
+  tree->exact.clear();
+  return {tree, s.id};
+}
+
+Side substituted(const Side& s, const std::string& name, const Rational& scale,
+                 const Rational& offset) {
+  const auto tree = s.copy();
+  const std::size_t count = tree->nodes.size();
+  for (std::size_t k = 0; k < count; ++k) {
+    if (tree->nodes[k].kind != Kind::kSymbol || tree->nodes[k].text != name) {
+      continue;
+    }
+    Node number;
+    number.value = offset;
+    if (scale.is_zero()) {
+      tree->nodes[k] = number;
+      continue;
+    }
+    Node factor;
+    factor.value = scale;
+    Node symbol;
+    symbol.kind = Kind::kSymbol;
+    symbol.text = name;
+    Node product;
+    product.kind = Kind::kProduct;
+    product.children = {tree->add(factor), tree->add(symbol)};
+    Node sum;
+    sum.kind = Kind::kSum;
+    sum.children = {tree->add(product), tree->add(number)};
+    tree->nodes[k] = std::move(sum);
+  }
+  tree->exact.clear();
+  return {tree, s.id};
+}
 
 }  // namespace r1eval
