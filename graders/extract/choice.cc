@@ -40,6 +40,7 @@ class Reader {
   bool has_correction_between(std::size_t from, std::size_t to) const;
   std::optional<Hit> last_marker() const;
   std::optional<Hit> last_prose() const;
+  std::optional<Hit> label_with_text() const;
   std::optional<Hit> letter_line() const;
   std::optional<Hit> label_line() const;
   std::optional<Hit> whole_option_text() const;
@@ -126,6 +127,40 @@ std::optional<Reader::Hit> Reader::last_prose() const {
     best->letters = all;
   } else if (weak.find_first_not_of(best->letters) != std::string::npos) {
     return std::nullopt;
+  }
+  return best;
+}
+
+// "is known as C. behaviorism": a label in a sentence with the option's own text to its end.
+std::optional<Reader::Hit> Reader::label_with_text() const {
+  if (rules_.option_texts.empty() || rules_.is_multi) {
+    return std::nullopt;
+  }
+  const OptionTexts texts(rules_.options, rules_.option_texts);
+  std::optional<Hit> best;
+  int budget = 64;
+  for (auto claim = claims_.groups.rbegin(); claim != claims_.groups.rend() && !best; ++claim) {
+    std::size_t before = claim->first;
+    while (before > 0 && tokens_[before - 1].kind == TokenKind::kOpen) {
+      --before;
+    }
+    const bool is_in_sentence =
+        before > 0 && tokens_[before - 1].kind == TokenKind::kWord &&
+        (tokens_[before - 1].classes & (kOption | kAnd | kOr | kContrast | kNot)) == 0;
+    if (claim->kind != ClaimKind::kNone || claim->letters.size() != 1 || claim->is_list_item ||
+        claim->is_lower || !is_in_sentence || claim->last + 1 >= tokens_.size() || --budget < 0) {
+      continue;
+    }
+    const ChoiceToken& mark = tokens_[claim->last + 1];
+    if (mark.kind != TokenKind::kStop && mark.kind != TokenKind::kClose &&
+        mark.kind != TokenKind::kSign) {
+      continue;
+    }
+    const std::size_t end = std::min(folded_.low.find('\n', mark.to), folded_.low.size());
+    if (texts.begins(claim->letters[0],
+                     std::string_view(folded_.low).substr(mark.to, end - mark.to))) {
+      best = hit_of(*claim, "label");
+    }
   }
   return best;
 }
@@ -233,6 +268,9 @@ ChosenLetter Reader::read() const {
   auto hit = last_marker();
   if (!hit) {
     hit = last_prose();
+  }
+  if (!hit) {
+    hit = label_with_text();
   }
   if (!hit) {
     hit = letter_line();

@@ -21,6 +21,10 @@ class ClaimReader {
   bool read_run(std::size_t i, ChoiceClaim& claim) const;
   ChoiceClaim read_group(std::size_t i) const;
   bool is_named_thing(const ChoiceClaim& claim) const;
+  std::size_t line_start(std::size_t i) const;
+  bool chooses(std::size_t end, std::uint32_t classes) const;
+  bool answers_colon(const ChoiceClaim& claim) const;
+  bool is_chosen_aside(const ChoiceClaim& claim) const;
   void judge(ChoiceClaim& claim) const;
   void find_lines();
 
@@ -138,6 +142,49 @@ bool ClaimReader::is_named_thing(const ChoiceClaim& claim) const {
          before.to < token.from;
 }
 
+std::size_t ClaimReader::line_start(std::size_t i) const {
+  while (i > 0 && !tokens_.is(i - 1, TokenKind::kLine)) {
+    --i;
+  }
+  return i;
+}
+
+// Does the line, from its end back, choose: "the most likely", "therefore", "is"?
+bool ClaimReader::chooses(std::size_t end, std::uint32_t classes) const {
+  for (std::size_t steps = 0; steps < 2 * kMaxLeft && end > 0; ++steps) {
+    --end;
+    if (tokens_.is(end, TokenKind::kLine) || tokens_.is(end, TokenKind::kStop)) {
+      break;
+    }
+    if (tokens_.has(end, classes)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// "Hence the motion is:" and then a line "C. a circle".
+bool ClaimReader::answers_colon(const ChoiceClaim& claim) const {
+  if (!claim.is_label || claim.is_list_item || claim.is_cell || claim.is_line) {
+    return false;
+  }
+  const std::size_t start = line_start(claim.first);
+  if (start < 3 || !tokens_.is(start - 2, TokenKind::kSign)) {
+    return false;
+  }
+  return tokens_.has(start - 3, kCopula) ||
+         chooses(start - 2, kSuper | kAffirm | kConclude | kAnchor | kChoose);
+}
+
+// "The most likely reason is that it is out of frame (option C)."
+bool ClaimReader::is_chosen_aside(const ChoiceClaim& claim) const {
+  const std::size_t next = claim.last + 1;
+  return claim.first >= 2 && tokens_.has(claim.first - 1, kOption) &&
+         tokens_.is(claim.first - 2, TokenKind::kOpen) && tokens_.is(next, TokenKind::kClose) &&
+         tokens_.is_clause_end(next + 1) && chooses(claim.first - 2, kCopula) &&
+         chooses(claim.first - 2, kSuper | kAffirm | kConclude | kAnchor);
+}
+
 void ClaimReader::judge(ChoiceClaim& claim) const {
   const std::size_t next = tokens_.skip_closers(claim.last + 1);
   if (tokens_.is(next, TokenKind::kQuestion)) {
@@ -168,6 +215,10 @@ void ClaimReader::judge(ChoiceClaim& claim) const {
     head = is_near ? head : Head::kNone;
   }
   if (before.is_idle) {
+    return;
+  }
+  if (head == Head::kNone && (answers_colon(claim) || is_chosen_aside(claim))) {
+    claim.kind = ClaimKind::kProse;
     return;
   }
   switch (head) {
@@ -245,7 +296,11 @@ void ClaimReader::find_lines() {
     if (!claim.is_label) {
       continue;
     }
-    if (last != nullptr && last->line < claim.line && claim.letters[0] == last->letters[0] + 1) {
+    // A label after a line with a colon begins anew.
+    const std::size_t start = line_start(claim.first);
+    const bool is_after_colon = start > 1 && tokens_.is(start - 2, TokenKind::kSign);
+    if (last != nullptr && last->line < claim.line && !is_after_colon &&
+        claim.letters[0] == last->letters[0] + 1) {
       last->is_list_item = true;
       claim.is_list_item = true;
     }
@@ -260,6 +315,9 @@ void ClaimReader::find_lines() {
                           tokens_.is(next, TokenKind::kStop) || tokens_.is(next, TokenKind::kDash);
     if (claim.letters.size() != 1 || !has_mark) {
       continue;
+    }
+    if (!items.empty() && items.back()->line != claim.line) {
+      items.clear();
     }
     const bool goes_on = !items.empty() && items.back()->letters[0] + 1 == claim.letters[0];
     if (!goes_on) {

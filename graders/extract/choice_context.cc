@@ -7,8 +7,9 @@
 namespace r1eval {
 namespace {
 
-constexpr std::size_t kMaxRight = 14;  // tokens looked at after a letter
-constexpr std::size_t kMaxGap = 12;    // words between "answer" and "is"
+constexpr std::size_t kMaxRight = 14;   // tokens looked at after a letter
+constexpr std::size_t kMaxClause = 40;  // tokens of a clause looked at for "therefore"
+constexpr std::size_t kMaxGap = 12;     // words between "answer" and "is"
 
 // Walks from a letter to the left over words that say nothing of their own, and keeps the
 // strongest head that it meets.
@@ -22,6 +23,7 @@ class Lookback {
   void offer(Head head, std::size_t at);
   void offer_gap(std::size_t end);
   bool may_lead(Head head, std::size_t at) const;
+  bool chooses_before(std::size_t i) const;
   bool step(std::size_t i);
   bool step_tick(std::size_t i);
   bool step_negation(std::size_t i);
@@ -77,13 +79,16 @@ Lookback::Lookback(const TokenView& tokens, const LetterSpan& span)
       head_at_(span.first) {}
 
 bool Lookback::may_lead(Head head, std::size_t at) const {
+  if (line_ && span_.is_list_item && head != Head::kBox) {
+    return false;
+  }
   switch (head) {
     case Head::kNone:
       return false;
     case Head::kBox:
       return true;
     case Head::kAnchor: {
-      const bool is_listed = span_.is_list_item && (line_ || !span_.is_label);
+      const bool is_listed = span_.is_list_item && !span_.is_label;
       const bool is_heading = line_ || (tokens_.is_line_start(at) && tokens_.is_clause_end(next_));
       return !is_listed && !preposition_ &&
              (sign_ || copula_ ? is_firm_ || span_.ends : span_.ends && (is_firm_ || is_heading));
@@ -99,6 +104,10 @@ bool Lookback::may_lead(Head head, std::size_t at) const {
              (is_free_ || !tokens_.has(next_, kCopula));
     case Head::kPronoun:
       return copula_ && is_free_ && is_firm_ && !preposition_ && !to_;
+    case Head::kLabelled:
+      return span_.ends && is_firm_ && !span_.is_list_item && !line_ &&
+             (tokens_[span_.first].is_labelled || option_) &&
+             (tokens_[span_.first].is_bold || chooses_before(at));
     case Head::kOnly:
       return span_.ends && is_firm_ && !preposition_;
     case Head::kMatch:
@@ -112,6 +121,21 @@ bool Lookback::may_lead(Head head, std::size_t at) const {
   const bool is_pronoun = tokens_[span_.first].letter == 'I' && !is_wrapped_ &&
                           tokens_.is(next_, TokenKind::kComma);  // "so I, too"
   return is_free_ && is_firm_ && !preposition_ && !to_ && !is_pronoun;
+}
+
+// Does the clause say that it chooses: "the most likely", "the correct", "therefore"?
+bool Lookback::chooses_before(std::size_t i) const {
+  for (std::size_t steps = 0; steps < kMaxClause && i > 0; ++steps) {
+    --i;
+    if (tokens_.is(i, TokenKind::kStop) || tokens_.is(i, TokenKind::kLine) ||
+        tokens_.is(i, TokenKind::kQuestion)) {
+      break;
+    }
+    if (tokens_.has(i, kSuper | kAffirm | kConclude | kAnchor | kTrue)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 void Lookback::offer(Head head, std::size_t at) {
@@ -140,6 +164,10 @@ Head Lookback::head_in_gap(std::size_t i) const {
       case TokenKind::kWord:
         if (tokens_.has(i, kAnchor | kOption)) {
           return tokens_.has(i, kAnchor) ? Head::kAnchor : Head::kOption;
+        }
+        // "the statement that is true"
+        if (tokens_.has(i, kCopula) && i > 0 && tokens_.has(i - 1, kPronoun)) {
+          break;
         }
         if (tokens_.has(i, kNot | kDeny | kIf | kContrast | kCopula) ||
             (tokens_.has(i, kPronoun) && !tokens_.has(i, kGlue))) {
@@ -292,11 +320,13 @@ bool Lookback::step_word(std::size_t i) {
   }
   if (line_) {
     // Only a heading reaches over the end of its line.
-    if ((c & kNamed) != 0) {
-      offer(Head::kNamed, i);
+    for (const Lead& lead : kWordLeads) {
+      if ((c & lead.classes) != 0 && (sign_ || copula_)) {
+        offer(lead.head, i);
+      }
     }
     copula_ = copula_ || (c & kCopula) != 0;
-    return (c & (kCopula | kGlue)) != 0;
+    return (c & (kCopula | kGlue | kOption | kAffirm)) != 0;
   }
   if (comma_) {
     for (const Lead& lead : kSentenceLeads) {
@@ -312,6 +342,9 @@ bool Lookback::step_word(std::size_t i) {
   affirm_ = affirm_ || (c & kAffirm) != 0;
   deny_ = deny_ || (c & kDeny) != 0;
   copula_ = copula_ || ((c & kCopula) != 0 && (c & kGlue) == 0);
+  if ((c & (kCopula | kTo | kPrep)) != 0 || tokens_.reads(i, "as ") || tokens_.reads(i, "of ")) {
+    offer(Head::kLabelled, i);
+  }
   for (const Lead& lead : kWordLeads) {
     if ((c & lead.classes) != 0) {
       offer(lead.head, i);
@@ -335,6 +368,9 @@ bool Lookback::step_word(std::size_t i) {
   to_ = to_ || ((c & kTo) != 0 && !tokens_.has(i + 1, kCopula));  // not "has to be"
   constexpr std::uint32_t kEmpty =
       kGlue | kMaybe | kOption | kAffirm | kDeny | kCopula | kPrep | kTo;
+  if ((c & kLeaves) != 0 && copula_) {
+    return true;  // "the closest match is option D"
+  }
   if ((c & kEmpty) != 0 && (c & kContrast) == 0) {
     return true;
   }
@@ -390,6 +426,7 @@ After look_after_letter(const TokenView& tokens, const LetterSpan& span, bool fo
   bool also = false;
   bool particle = false;
   bool pronoun = false;
+  bool superlative = false;  // "is the most likely"
   const auto verdict = [&](std::size_t at, After affirmed) {
     std::size_t end = at + 1;
     while (end < at + 16 && (tokens.has(end, kOption | kAnchor | kAlso | kCopula | kGlue) ||
@@ -458,6 +495,8 @@ After look_after_letter(const TokenView& tokens, const LetterSpan& span, bool fo
     if ((c & kChoose) != 0 && particle) {
       return verdict(i, After::kAffirmed);
     }
+    superlative = superlative || (copula && (c & kSuper) != 0 && (c & kGlue) == 0) ||
+                  (copula && tokens.has(i - 1, kSuper) && (c & kConclude) != 0);
     if ((c & kNot) != 0) {
       if ((c & kContrast) != 0) {
         return After::kDenied;
@@ -502,6 +541,9 @@ After look_after_letter(const TokenView& tokens, const LetterSpan& span, bool fo
     }
     if (copula && is_not) {
       return After::kDenied;  // "is not supported"
+    }
+    if (superlative) {
+      return verdict(i, After::kAffirmed);
     }
     return After::kNothing;
   }

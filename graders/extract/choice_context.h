@@ -27,6 +27,7 @@ enum class Head : std::uint8_t {
   kNone,
   kTick,
   kConclude,
+  kLabelled,  // "is **C. text**" in a clause that chooses
   kOnly,
   kMatch,
   kPronoun,

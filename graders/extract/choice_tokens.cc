@@ -182,6 +182,22 @@ void Tokenizer::add_letter(std::size_t i, std::uint32_t classes) {
   const char close = at(right);
   token.is_wrapped = (open == '(' && close == ')') || (open == '[' && close == ']') ||
                      (open == '{' && close == '}');
+  for (std::size_t outer = left; outer > 0; --outer) {
+    const char c = before(outer);
+    if (!is_style(c) && c != '(' && c != '[') {
+      break;
+    }
+    token.is_bold = token.is_bold || c == '*';
+  }
+  token.is_bold = token.is_bold || (left < i && before(i) == '*');
+  // After "C." a sentence begins with a capital, an option's text with anything, in bold even so.
+  std::size_t text = right + 1;
+  while (is_style(at(text)) || at(text) == ' ') {
+    ++text;
+  }
+  const bool has_text = text < f_.text.size() && at(text) != '\n';
+  token.is_labelled = token.is_wrapped || (has_text && (close == ')' || close == ':')) ||
+                      (has_text && close == '.' && (token.is_bold || !is_upper_letter(at(text))));
   if (before(i) == '~' && at(i + 1) == '~') {
     return;  // struck out
   }

@@ -40,6 +40,8 @@ struct ChoiceToken {
   char letter = '\0';         // upper case, of kLetter
   bool is_lower = false;      // written in lower case
   bool is_wrapped = false;    // (C), [C]: opened just before it and closed just after
+  bool is_bold = false;       // bold begins at it
+  bool is_labelled = false;   // "(C) text", "C) text", "C: text", "C. text"
   bool is_set_apart = false;  // **C**, `C`, "C"
   bool is_struck = false;     // ~~C~~
 };

@@ -118,6 +118,20 @@ char OptionTexts::find(std::string_view low, std::string_view text, bool may_go_
   return words != '\0' ? words : find_math(text);
 }
 
+bool OptionTexts::begins(char letter, std::string_view value) const {
+  const std::size_t i = options_.find(letter);
+  if (i >= words_.size() || words_[i].empty()) {
+    return false;
+  }
+  const std::string words = plain_words(value);
+  const std::string& option = words_[i];
+  if (words.compare(0, option.size(), option) != 0) {
+    return false;
+  }
+  const std::string_view rest = std::string_view(words).substr(option.size());
+  return rest.empty() || starts_aside(rest);
+}
+
 std::optional<OptionValue> OptionTexts::last_marked(const FoldedText& folded,
                                                     const std::vector<ChoiceToken>& tokens) const {
   int budget = kMaxValues;

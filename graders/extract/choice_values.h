@@ -29,6 +29,9 @@ class OptionTexts {
   std::optional<OptionValue> last_marked(const FoldedText& folded,
                                          const std::vector<ChoiceToken>& tokens) const;
 
+  // Does `value` begin as the letter's text does, with nothing but an aside after it?
+  bool begins(char letter, std::string_view value) const;
+
   // The last line, where it is one option's text and nothing else.
   std::optional<OptionValue> last_line(const FoldedText& folded) const;
 

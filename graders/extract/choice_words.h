@@ -42,6 +42,7 @@ enum WordClass : std::uint32_t {
   kFunction = 1U << 27,   // may follow a label and cannot follow the article "A"
   kPrep = 1U << 28,       // with, for: stands between "vote" and a letter
   kTo = 1U << 29,         // to: stands between "corresponds" and a letter
+  kSuper = 1U << 31,      // most: the clause chooses among the options
   kStatement = 1U << 30,  // statement: the false one may be the answer
 };
 
