@@ -11,6 +11,7 @@
 #include "graders/math/number_words.h"
 #include "graders/math/numeric.h"
 #include "graders/math/same_value.h"
+#include "graders/math/units.h"
 
 namespace r1eval {
 
@@ -72,7 +73,6 @@ bool Ladder::members_equal(const std::vector<Side>& gold, const std::vector<Side
   return true;
 }
 
-namespace {}  // namespace
 
 bool Ladder::relation_equal(const Side& gold, const Side& pred) {
   if (same_tree(gold, pred)) {
@@ -157,6 +157,36 @@ std::optional<std::pair<Integer, Integer>> written_fraction(const Side& s) {
                      : std::make_pair(*top, *bottom);
 }
 
+// "12,34,567": groups of two digits before the last one of three.
+std::optional<Rational> as_grouped_in_pairs(const Side& list) {
+  std::string digits;
+  for (std::size_t k = 0; k < list.size(); ++k) {
+    const Side member = list.child(k);
+    const bool is_first = k == 0;
+    const std::int32_t width = is_first ? member.node().width : k + 1 == list.size() ? 3 : 2;
+    if (member.kind() != Kind::kNumber || !member.node().value.is_integer() ||
+        member.node().places != 0 || member.node().width != width || width < 1 || width > 3 ||
+        (is_first && width > 2)) {
+      return std::nullopt;
+    }
+    const std::string shown = print_rational(member.node().value);
+    digits += std::string(static_cast<std::size_t>(width) - shown.size(), '0') + shown;
+  }
+  return rational_from_decimal(digits);
+}
+
+// Decimals of a literal as written, also in a percentage (where they count two more).
+std::int32_t written_places(const Side& s) {
+  if (s.kind() == Kind::kNegative) {
+    return written_places(s.child(0));
+  }
+  if (s.kind() == Kind::kPercent) {
+    const std::int32_t inner = written_places(s.child(0));
+    return inner == 0 ? 0 : inner + 2;
+  }
+  return s.kind() == Kind::kNumber ? s.node().places : 0;
+}
+
 bool is_written_integer(const Side& s) {
   const Side bare = s.kind() == Kind::kNegative ? s.child(0) : s;
   return bare.kind() == Kind::kNumber && bare.node().value.is_integer();
@@ -187,31 +217,87 @@ std::optional<bool> Ladder::by_written_form(const Side& gold, const Side& pred) 
       return false;
     }
   }
-  const auto x =
-      rules_.rounds_to_gold || rules_.is_loose ? exact_value(*gold.e, gold.id) : std::nullopt;
-  const auto y = x ? exact_value(*pred.e, pred.id) : std::nullopt;
-  if (!x || !y) {
+  if (!rules_.rounds_to_gold && !rules_.is_loose) {
     return std::nullopt;
   }
+  if (has_symbols(*gold.e, gold.id) || has_symbols(*pred.e, pred.id)) {
+    return std::nullopt;
+  }
+  // Exactly where both sides are rational, else in floating point.
+  const auto x = exact_value(*gold.e, gold.id);
+  const auto y = exact_value(*pred.e, pred.id);
+  const std::complex<double> u = numeric_value(*gold.e, gold.id, 0);
+  const std::complex<double> v = numeric_value(*pred.e, pred.id, 0);
   if (rules_.is_loose) {
-    const Rational larger = absolute(*x) < absolute(*y) ? absolute(*y) : absolute(*x);
-    if (!(larger * Rational(Integer(1), Integer(1000)) < absolute(*x - *y))) {
+    bool close = std::abs(u - v) <= 1e-3 * std::max(std::abs(u), std::abs(v));
+    if (x && y) {
+      const Rational larger = absolute(*x) < absolute(*y) ? absolute(*y) : absolute(*x);
+      close = !(larger * Rational(Integer(1), Integer(1000)) < absolute(*x - *y));
+    }
+    if (close) {
       evidence = "tolerance: within a thousandth";
       return true;
     }
   }
-  if (rules_.rounds_to_gold && has_decimal(*gold.e, gold.id)) {
-    Integer scale = 1;
-    for (int places = 0; places < 30 && (x->num * scale) % x->den != 0; ++places) {
-      scale *= 10;
-    }
+  const std::int32_t places = rules_.rounds_to_gold ? written_places(gold) : 0;
+  if (places > 0 && places <= 30) {
+    const Integer scale = boost::multiprecision::pow(Integer(10), static_cast<unsigned>(places));
     const Rational half(Integer(1), 2 * scale);
-    if (!(half < absolute(*x - *y))) {
+    const bool close =
+        x && y ? !(half < absolute(*x - *y)) : std::abs(u - v) <= 0.5 * std::pow(10.0, -places);
+    if (close) {
       evidence = "tolerance: rounded to the decimals of the gold";
       return true;
     }
   }
   return std::nullopt;
+}
+
+// "8 + 9 = 17", "3/4 = 0.75", "2/3 = 0.67": the value of a chain of constants that holds, its last
+// exact side.
+std::optional<Side> Ladder::value_of_chain(const Side& s) {
+  const auto is_scalar = [](const Side& side) {
+    switch (side.kind()) {
+      case Kind::kNumber:
+      case Kind::kConstant:
+      case Kind::kSum:
+      case Kind::kProduct:
+      case Kind::kQuotient:
+      case Kind::kPower:
+      case Kind::kNegative:
+      case Kind::kFunction:
+      case Kind::kPercent:
+      case Kind::kDegree:
+        return !has_symbols(*side.e, side.id);
+      default:
+        return false;
+    }
+  };
+  // The last side may carry the unit of all.
+  const auto bare = [&](std::size_t k) {
+    const bool has_unit = k + 1 == s.size() && s.child(k).kind() == Kind::kUnit;
+    return has_unit ? s.child(k).child(0) : s.child(k);
+  };
+  for (std::size_t k = 0; k < s.size(); ++k) {
+    if (!is_scalar(bare(k))) {
+      return std::nullopt;
+    }
+  }
+  std::size_t last = 0;
+  for (std::size_t k = 1; k < s.size() && s.node().text[k - 1] == '='; ++k) {
+    if (is_rounding_of(bare(k), bare(last)) && !has_decimal(*s.e, bare(last).id)) {
+      std::string why;
+      const bool is_exact =
+          same_value(*s.e, bare(last).id, *s.e, bare(k).id, fuel_, why) == Same::kEqual;
+      last = is_exact ? k : last;
+      continue;
+    }
+    if (!value_equal(bare(last), bare(k))) {
+      return std::nullopt;
+    }
+    last = k;
+  }
+  return s.child(last);
 }
 
 bool Ladder::value_equal(const Side& gold, const Side& pred) {
@@ -278,6 +364,17 @@ bool Ladder::equal(Side g, Side p) {
     static_cast<void>(lone_pr);
     return relation_equal(g, p);
   }
+  // "8 + 9 = 17" says 17, if it is true.
+  if (g.kind() != Kind::kRelation && is_equation(p)) {
+    if (const auto value = value_of_chain(p)) {
+      return equal(g, *value);
+    }
+  }
+  if (p.kind() != Kind::kRelation && is_equation(g)) {
+    if (const auto value = value_of_chain(g)) {
+      return equal(*value, p);
+    }
+  }
   if (is_equation(p) && g.kind() != Kind::kRelation &&
       (is_lone_name(p.child(0)) || g.kind() == Kind::kSet || g.kind() == Kind::kNumber)) {
     if (is_lone_name(p.child(0))) {
@@ -334,16 +431,7 @@ bool Ladder::equal(Side g, Side p) {
 
   // Units: dropped when only one side has one.
   if (g.kind() == Kind::kUnit && p.kind() == Kind::kUnit) {
-    const auto squeeze = [](std::string unit) {
-      unit.erase(std::remove_if(unit.begin(), unit.end(),
-                                [](char c) { return c == ' ' || c == '{' || c == '}'; }),
-                 unit.end());
-      if (unit.size() > 3 && unit.back() == 's') {
-        unit.pop_back();
-      }
-      return unit;
-    };
-    if (squeeze(g.node().text) != squeeze(p.node().text)) {
+    if (!same_unit(g.node().text, p.node().text)) {
       evidence = "different units";
       return false;
     }
@@ -359,7 +447,7 @@ bool Ladder::equal(Side g, Side p) {
   if ((g.kind() == Kind::kText) != (p.kind() == Kind::kText)) {
     const Side& words = g.kind() == Kind::kText ? g : p;
     const Side& other = g.kind() == Kind::kText ? p : g;
-    const auto value = number_from_words(words.node().text, false);
+    const auto value = number_from_numerals(words.node().text);
     if (value) {
       const auto y = exact_value(*other.e, other.id);
       evidence = "a number in words";
@@ -493,6 +581,10 @@ bool Ladder::equal(Side g, Side p) {
       return false;
     }
   }
+  if (p.kind() == Kind::kTuple && p.size() == 1 && p.node().text == "[]" &&
+      g.kind() != Kind::kTuple) {
+    return equal(g, p.child(0));  // "[15]"
+  }
   if (g.kind() == Kind::kTuple && p.kind() == Kind::kTuple) {
     if (g.size() != p.size() || (g.size() == 2 && g.node().text != p.node().text)) {
       return false;
@@ -556,20 +648,48 @@ bool Ladder::equal(Side g, Side p) {
       evidence = "the same members";
       return true;
     }
-    // "1,23" may be a decimal written with a comma.
+    // "1,23" may be a decimal written with a comma, "1 and 3/4" a mixed number.
     const auto as_decimal = [](const Side& s) -> std::optional<Rational> {
-      if (s.kind() != Kind::kList || s.size() != 2 || s.child(0).kind() != Kind::kNumber ||
-          s.child(1).kind() != Kind::kNumber || !s.child(1).node().value.is_integer() ||
-          !s.child(0).node().value.is_integer() || s.child(1).node().value.num < 0) {
+      if (s.kind() == Kind::kList && s.size() > 2 && s.node().text == ",") {
+        return as_grouped_in_pairs(s);
+      }
+      if (s.kind() != Kind::kList || s.size() != 2) {
         return std::nullopt;
       }
-      return rational_from_decimal(print_rational(s.child(0).node().value) + "." +
-                                   print_rational(s.child(1).node().value));
+      const bool minus = s.child(0).kind() == Kind::kNegative;
+      const Side whole = minus ? s.child(0).child(0) : s.child(0);
+      if (whole.kind() != Kind::kNumber || !whole.node().value.is_integer()) {
+        return std::nullopt;
+      }
+      std::optional<Rational> value;
+      // "2,5 km", "12,5%"
+      const Kind last = s.child(1).kind();
+      const bool is_percent = last == Kind::kPercent;
+      const bool is_marked = is_percent || last == Kind::kUnit || last == Kind::kDegree;
+      const Side tail = is_marked ? s.child(1).child(0) : s.child(1);
+      if (s.node().text == "," && tail.kind() == Kind::kNumber && tail.node().value.is_integer() &&
+          tail.node().places == 0 && tail.node().width > 0 && whole.node().places == 0 &&
+          whole.node().width > 0) {
+        std::string digits = print_rational(tail.node().value);
+        const auto width = static_cast<std::size_t>(std::max(tail.node().width, 0));
+        digits.insert(0, width > digits.size() ? width - digits.size() : 0, '0');
+        value = rational_from_decimal(print_rational(whole.node().value) + "." + digits);
+      } else if (s.node().text == "and" && tail.kind() == Kind::kQuotient) {
+        const auto part = exact_value(*s.e, tail.id);
+        const Rational one(Integer(1));
+        if (part && *part < one && Rational() < *part) {
+          value = whole.node().value + *part;
+        }
+      }
+      if (value && is_percent) {
+        value = *value * Rational(Integer(1), Integer(100));
+      }
+      return value && minus ? std::optional<Rational>(-*value) : value;
     };
     const auto x = is_several(g) ? as_decimal(g) : exact_value(*g.e, g.id);
     const auto y = is_several(p) ? as_decimal(p) : exact_value(*p.e, p.id);
     if (x && y && is_several(g) != is_several(p) && *x == *y) {
-      evidence = "a decimal comma";
+      evidence = "a decimal comma or a mixed number";
       return true;
     }
     return false;
@@ -588,6 +708,25 @@ bool Ladder::equal(Side g, Side p) {
   }
   if (value_equal(g, p)) {
     return true;
+  }
+  // Degrees where the other side is an angle in radians.
+  if ((g.kind() == Kind::kDegree) != (p.kind() == Kind::kDegree)) {
+    const Side& degrees = g.kind() == Kind::kDegree ? g : p;
+    const Side& other = g.kind() == Kind::kDegree ? p : g;
+    const auto turns = exact_value(*degrees.e, degrees.child(0).id);
+    if (turns && has_constant(other, "pi") && !has_symbols(*other.e, other.id)) {
+      const auto tree = degrees.copy();
+      Node factor;
+      factor.value = *turns * Rational(Integer(1), Integer(180));
+      Node pi;
+      pi.kind = Kind::kConstant;
+      pi.text = "pi";
+      Node radians;
+      radians.kind = Kind::kProduct;
+      radians.children = {tree->add(factor), tree->add(pi)};
+      const Id id = tree->add(radians);
+      return value_equal({tree, id}, other);
+    }
   }
   if (rules_.is_percent_lenient) {
     const auto x = exact_value(*g.e, g.id);
