@@ -31,6 +31,7 @@ inline constexpr std::int64_t kMaxConstantDegree =
     48;  // product of the degrees of roots and functions
 inline constexpr std::int64_t kMaxConstantBits = 256;  // of one rational
 inline constexpr std::int64_t kMaxOptions = 26;
+inline constexpr std::int64_t kMaxStatements = 32;  // "the answer is …" tried from the end
 inline constexpr std::int64_t kMaxBoxes = 4096;  // boxes of one completion, the last ones
 
 }  // namespace r1eval::bounds

@@ -13,6 +13,7 @@
 #include "graders/extract/thinking.h"
 #include "graders/grader.h"
 #include "graders/math/equality.h"
+#include "graders/math/number_words.h"
 #include "graders/math/parser.h"
 
 namespace r1eval {
@@ -26,6 +27,12 @@ std::string_view within_limit(std::string_view text) {
 
 int read_level(std::string_view text) {
   return static_cast<int>(how_readable(text));
+}
+
+// As read_level, with numbers in words read as numbers.
+int read_level_with_words(std::string_view text) {
+  const auto digits = with_digits(unwrap_answer(text));
+  return digits && how_readable(*digits) == Readable::kMath ? 2 : read_level(text);
 }
 
 Verdict no_answer(std::string evidence) {
@@ -124,6 +131,7 @@ class MathGrader : public Grader {
     answer_rules_.last_box_only = spec.profile == "last-box-only";
     answer_rules_.statement_first = spec.profile == "boxed-after-final-answer";
     answer_rules_.delimited_only = spec.delimited_only;
+    answer_rules_.reads_number_words = rules_.reads_number_words;
   }
 
   Status check() const { return reader_.check(); }
@@ -151,12 +159,12 @@ class MathGrader : public Grader {
       }
     } else if (spec_.extraction == "whole") {
       const bool has_box = part.find("oxed") != std::string_view::npos;
-      found = has_box ? find_math_answer(part, read_level, answer_rules_) : FoundAnswer();
+      found = has_box ? find_math_answer(part, level(), answer_rules_) : FoundAnswer();
       if (!found.found) {
         found = {true, std::string(part), 0, static_cast<std::int64_t>(part.size()), "whole"};
       }
     } else {
-      found = find_math_answer(part, read_level, answer_rules_);
+      found = find_math_answer(part, level(), answer_rules_);
     }
     if (!reader_.has_pattern() && part == request.target && !part.empty()) {
       verdict.outcome = Outcome::kCorrect;
@@ -184,14 +192,21 @@ class MathGrader : public Grader {
   }
 
  private:
+  int (*level() const)(std::string_view) {
+    return rules_.reads_number_words ? read_level_with_words : read_level;
+  }
+
   // A target is an answer; a worked solution's answer is what the same rules find in it.
   static std::string gold_of(std::string_view target) {
-    const bool has_box = target.find("oxed") != std::string_view::npos;
-    if (!has_box && (how_readable(target) != Readable::kNo || target.size() < 60)) {
+    const bool is_solution = target.find("oxed") != std::string_view::npos ||
+                             target.find("####") != std::string_view::npos;
+    if (!is_solution && how_readable(target) != Readable::kNo) {
       return std::string(target);
     }
     const FoundAnswer found = find_math_answer(target, read_level);
-    return found.found && found.rule != "number" ? found.text : std::string(target);
+    const bool is_clear = found.rule == "boxed" || found.rule == "statement" ||
+                          (target.size() >= 60 && found.rule != "number");
+    return found.found && is_clear ? found.text : std::string(target);
   }
 
   GraderSpec spec_;

@@ -9,10 +9,12 @@
 #include <vector>
 
 #include "graders/bounds.h"
+#include "graders/math/characters.h"
 #include "graders/math/exact.h"
 #include "graders/math/ladder.h"
 #include "graders/math/lexer.h"
 #include "graders/math/number_words.h"
+#include "graders/math/numeric.h"
 #include "graders/math/parser.h"
 
 namespace r1eval {
@@ -25,7 +27,7 @@ bool is_space(char c) {
 }
 
 std::string_view trim(std::string_view s) {
-  while (!s.empty() && is_space(s.front())) {
+  while (!s.empty() && is_space(s.front()) && !hides_command(s)) {
     s.remove_prefix(1);
   }
   while (!s.empty() && is_space(s.back())) {
@@ -40,7 +42,11 @@ std::string normal_string(std::string_view text) {
   if (!tokens) {
     return std::string(trim(text));
   }
+  bool after_number = false;
   for (const Token& token : *tokens) {
+    // "1 6" is not 16.
+    out += after_number && token.kind == TokenKind::kNumber ? " " : "";
+    after_number = token.kind == TokenKind::kNumber;
     if (token.kind == TokenKind::kText) {
       out += "\\text{" + fold_words(token.text) + "}";
     } else if (token.kind == TokenKind::kCommand) {
@@ -109,6 +115,61 @@ bool is_labelled_text(std::string_view gold, std::string_view pred) {
          pred.find('(', 4) == std::string_view::npos;
 }
 
+// Other names for the same variables, by their first appearance.
+void rename_by_position(const Expression& gold, Id gold_root, Expression& pred) {
+  std::vector<std::string> theirs;
+  std::vector<std::string> ours;
+  names_in_order(pred, pred.root, theirs);
+  names_in_order(gold, gold_root, ours);
+  if (theirs.size() != ours.size()) {
+    return;
+  }
+  for (Node& node : pred.nodes) {
+    const auto at = std::find(theirs.begin(), theirs.end(), node.text);
+    if (node.kind == Kind::kSymbol && at != theirs.end()) {
+      node.text = ours[static_cast<std::size_t>(at - theirs.begin())];
+    }
+  }
+}
+
+// "12 m" is a product, or twelve metres where the other side is a value without symbols.
+bool equal_with_units(std::string_view g, std::string_view p, Side& gold, Side& pred,
+                      const MathRules& rules, std::string& evidence) {
+  const bool gold_has = has_symbols(*gold.e, gold.id);
+  const bool pred_has = has_symbols(*pred.e, pred.id);
+  const auto again = [&](std::string_view text, Side& side) {
+    auto tree = parse_math(text, true);
+    if (!tree || tree->at(tree->root).kind != Kind::kUnit || has_symbols(*tree, tree->root)) {
+      return false;
+    }
+    const Id root = tree->root;
+    side = {std::make_shared<Expression>(std::move(*tree)), root};
+    return true;
+  };
+  const bool changed = (pred_has && !gold_has && again(p, pred)) ||
+                       (gold_has && pred.kind() == Kind::kUnit && again(g, gold));
+  if (!changed) {
+    return false;
+  }
+  Ladder ladder(rules);
+  const bool equal = ladder.equal(gold, pred);
+  evidence = ladder.evidence;
+  return equal;
+}
+
+// Words that sentences are made of and answers are not; names of units and functions are none.
+bool is_prose_word(std::string_view word) {
+  static constexpr std::array<std::string_view, 55> kWords = {
+      "is",    "are",     "was",   "were",  "be",    "been",   "as",    "the",   "approximately",
+      "about", "so",      "we",    "it",    "its",   "to",     "of",    "by",    "at",
+      "has",   "have",    "had",   "for",   "but",   "got",    "get",   "gets",  "gives",
+      "then",  "thus",    "hence", "there", "with",  "from",   "that",  "this",  "these",
+      "which", "because", "since", "when",  "where", "also",   "our",   "you",   "your",
+      "his",   "her",     "he",    "she",   "they",  "equals", "makes", "means", "therefore",
+      "who"};
+  return std::find(kWords.begin(), kWords.end(), word) != kWords.end();
+}
+
 }  // namespace
 
 std::string_view unwrap_answer(std::string_view text) {
@@ -129,8 +190,11 @@ std::string_view unwrap_answer(std::string_view text) {
     strip("$", "$");
     strip("\\(", "\\)");
     strip("\\[", "\\]");
-    strip("**", "**");
-    strip("`", "`");
+    for (const std::string_view mark : {"**", "`", "*", "_", "\"", "'"}) {
+      strip(mark, mark);
+    }
+    strip("“", "”");
+    strip("‘", "’");
     for (const std::string_view box : {"\\boxed{", "\\fbox{", "\\framebox{"}) {
       if (text.starts_with(box)) {
         int depth = 0;
@@ -170,10 +234,10 @@ Readable how_readable(std::string_view text) {
   const bool is_name = first == "sqrt" || first == "pi" || first == "sin" || first == "cos" ||
                        first == "tan" || first == "exp" || first == "ln" || first == "log";
   const bool has_digit = bare.find_first_of("0123456789") != std::string_view::npos;
-  // Words outside \\text{…} that are no names of functions.
-  std::int64_t words = 0;
+  // Words of prose outside commands and \\text{…}.
+  bool has_prose = false;
   std::int64_t plain_words = 0;
-  for (std::size_t i = 0; i < bare.size() && words < 4;) {
+  for (std::size_t i = 0; i < bare.size() && !has_prose;) {
     if (std::isalpha(static_cast<unsigned char>(bare[i])) == 0) {
       ++i;
       continue;
@@ -183,16 +247,8 @@ Readable how_readable(std::string_view text) {
     while (i < bare.size() && std::isalpha(static_cast<unsigned char>(bare[i])) != 0) {
       ++i;
     }
-    static constexpr std::array<std::string_view, 9> kVerbs = {
-        "is", "are", "as", "the", "approximately", "about", "equals", "got", "get"};
-    words += !is_command && std::find(kVerbs.begin(), kVerbs.end(), bare.substr(from, i - from)) !=
-                                kVerbs.end()
-                 ? 1
-                 : 0;
+    has_prose = !is_command && i - from >= 2 && is_prose_word(bare.substr(from, i - from));
     plain_words += i - from >= 2 ? 1 : 0;
-  }
-  if (words >= 2) {
-    return Readable::kNo;
   }
   if (run >= 2 && !is_name && has_digit && bare.find(' ') != std::string_view::npos &&
       bare.find('=') != run && bare.find('=') != run + 1) {
@@ -202,7 +258,14 @@ Readable how_readable(std::string_view text) {
   if (!parsed) {
     return Readable::kNo;
   }
-  if (parsed.value().at(parsed.value().root).kind == Kind::kText) {
+  if (has_prose && parsed->at(parsed->root).kind != Kind::kText) {
+    return Readable::kNo;
+  }
+  const Node& root = parsed->at(parsed->root);
+  if (root.kind == Kind::kText && number_from_numerals(root.text)) {
+    return Readable::kMath;
+  }
+  if (root.kind == Kind::kText) {
     return std::count(bare.begin(), bare.end(), ' ') <= 6 ? Readable::kText : Readable::kNo;
   }
   // "I think that's it" parses (an apostrophe is a derivative), and is a sentence.
@@ -233,8 +296,9 @@ MathComparison compare_math(std::string_view gold, std::string_view pred, const 
   std::array<std::string, 2> digits;
   if (rules.reads_number_words) {
     const auto replace = [](std::string_view& text, std::string& value) {
-      if (const auto number = number_from_words(fold_words(text), true)) {
-        value = print_rational(*number);
+      const bool in_text = text.starts_with("\\text{") && text.ends_with("}");
+      if (auto number = with_digits(in_text ? text.substr(6, text.size() - 7) : text)) {
+        value = std::move(*number);
         text = value;
       }
     };
@@ -256,46 +320,47 @@ MathComparison compare_math(std::string_view gold, std::string_view pred, const 
   }
   auto gold_tree = parse_math(g);
   auto pred_tree = parse_math(p);
-  if (!gold_tree || !pred_tree) {
+  const auto words_agree = [&] { return fold_words(g) == fold_words(p); };
+  if (!gold_tree) {
+    gold_tree = parse_math(g, true);
+  }
+  if (!gold_tree) {
     result.rung = "text";
-    if (!pred_tree && gold_tree) {
-      result.outcome = Outcome::kIncorrect;
-      result.evidence = "the answer cannot be read: " + pred_tree.error().message;
-      if (gold_tree->at(gold_tree->root).kind == Kind::kText && fold_words(g) == fold_words(p)) {
-        result.outcome = Outcome::kCorrect;
-        result.evidence = "text";
-      }
-      return result;
-    }
     result.outcome = Outcome::kUnscored;
     result.evidence = "the gold cannot be read: " + gold_tree.error().message;
+    return result;
+  }
+  const bool is_unreadable = !pred_tree;
+  if (is_unreadable) {
+    pred_tree = parse_math(p, true);
+  }
+  if (!pred_tree) {
+    result.rung = "text";
+    result.outcome = Outcome::kIncorrect;
+    result.evidence = "the answer cannot be read: " + pred_tree.error().message;
+    if (gold_tree->at(gold_tree->root).kind == Kind::kText && words_agree()) {
+      result.outcome = Outcome::kCorrect;
+      result.evidence = "text";
+    }
     return result;
   }
   Ladder ladder(rules);
   agree_on_imaginary_unit(*gold_tree, *pred_tree);
   const Id gold_root = gold_tree->root;
   const Id pred_root = pred_tree->root;
-  const Side a{std::make_shared<Expression>(std::move(*gold_tree)), gold_root};
+  Side a{std::make_shared<Expression>(std::move(*gold_tree)), gold_root};
   if (rules.names_are_free) {
-    std::vector<std::string> theirs;
-    std::vector<std::string> ours;
-    names_in_order(*pred_tree, pred_root, theirs);
-    names_in_order(*a.e, a.id, ours);
-    if (theirs.size() == ours.size()) {
-      for (Node& node : pred_tree->nodes) {
-        const auto at = std::find(theirs.begin(), theirs.end(), node.text);
-        if (node.kind == Kind::kSymbol && at != theirs.end()) {
-          node.text = ours[static_cast<std::size_t>(at - theirs.begin())];
-        }
-      }
-    }
+    rename_by_position(*a.e, a.id, *pred_tree);
   }
-  const Side b{std::make_shared<Expression>(std::move(*pred_tree)), pred_root};
-  const bool is_label = is_labelled_text(fold_words(g), fold_words(p));
-  const bool equal =
-      ladder.equal(a, b) || equal_by_natural_logarithms(a, b, ladder) ||
-      (a.kind() != Kind::kText && fold_words(g) == fold_words(p) && b.kind() == Kind::kText) ||
-      is_label;
+  Side b{std::make_shared<Expression>(std::move(*pred_tree)), pred_root};
+  bool equal =
+      ladder.equal(a, b) || ((a.kind() == Kind::kText || b.kind() == Kind::kText) && words_agree());
+  equal = equal || equal_by_natural_logarithms(a, b, ladder);
+  const bool is_label = !equal && is_labelled_text(fold_words(g), fold_words(p));
+  equal = equal || is_label;
+  if (!equal) {
+    equal = equal_with_units(g, p, a, b, rules, ladder.evidence);
+  }
   result.outcome = equal ? Outcome::kCorrect : Outcome::kIncorrect;
   result.rung = "structure";
   if (const auto value = exact_value(*a.e, a.id)) {

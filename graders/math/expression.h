@@ -23,7 +23,7 @@ enum class Kind : std::uint8_t {
   kFunction,   // text: name; children: arguments ("root": radicand, degree; "log": value, base)
   kPlusMinus,  // text "+" (pm) or "-" (mp); one child (prefix) or two
   kSet,        // written in braces
-  kList,       // several answers, no braces
+  kList,       // several answers, no braces; text: "," (no space after it), ", ", "and" or ";"
   kTuple,      // text: its two brackets
   kUnion,
   kIntersection,
@@ -44,6 +44,8 @@ struct Node {
   std::vector<std::int32_t> children;
   Rational value;
   std::int32_t columns = 0;
+  std::int32_t places = 0;  // digits written after the point of a number
+  std::int32_t width = 0;   // and before it; 0 where written in groups
   bool is_decimal = false;
 };
 

@@ -104,6 +104,18 @@ std::optional<std::pair<Integer, Integer>> written_fraction(const Side& s) {
                      : std::make_pair(*top, *bottom);
 }
 
+// Decimals of a literal as written, also in a percentage (where they count two more).
+std::int32_t written_places(const Side& s) {
+  if (s.kind() == Kind::kNegative) {
+    return written_places(s.child(0));
+  }
+  if (s.kind() == Kind::kPercent) {
+    const std::int32_t inner = written_places(s.child(0));
+    return inner == 0 ? 0 : inner + 2;
+  }
+  return s.kind() == Kind::kNumber ? s.node().places : 0;
+}
+
 bool is_written_integer(const Side& s) {
   const Side bare = s.kind() == Kind::kNegative ? s.child(0) : s;
   return bare.kind() == Kind::kNumber && bare.node().value.is_integer();
@@ -134,31 +146,87 @@ std::optional<bool> Ladder::by_written_form(const Side& gold, const Side& pred) 
       return false;
     }
   }
-  const auto x =
-      rules_.rounds_to_gold || rules_.is_loose ? exact_value(*gold.e, gold.id) : std::nullopt;
-  const auto y = x ? exact_value(*pred.e, pred.id) : std::nullopt;
-  if (!x || !y) {
+  if (!rules_.rounds_to_gold && !rules_.is_loose) {
     return std::nullopt;
   }
+  if (has_symbols(*gold.e, gold.id) || has_symbols(*pred.e, pred.id)) {
+    return std::nullopt;
+  }
+  // Exactly where both sides are rational, else in floating point.
+  const auto x = exact_value(*gold.e, gold.id);
+  const auto y = exact_value(*pred.e, pred.id);
+  const std::complex<double> u = numeric_value(*gold.e, gold.id, 0);
+  const std::complex<double> v = numeric_value(*pred.e, pred.id, 0);
   if (rules_.is_loose) {
-    const Rational larger = absolute(*x) < absolute(*y) ? absolute(*y) : absolute(*x);
-    if (!(larger * Rational(Integer(1), Integer(1000)) < absolute(*x - *y))) {
+    bool close = std::abs(u - v) <= 1e-3 * std::max(std::abs(u), std::abs(v));
+    if (x && y) {
+      const Rational larger = absolute(*x) < absolute(*y) ? absolute(*y) : absolute(*x);
+      close = !(larger * Rational(Integer(1), Integer(1000)) < absolute(*x - *y));
+    }
+    if (close) {
       evidence = "tolerance: within a thousandth";
       return true;
     }
   }
-  if (rules_.rounds_to_gold && has_decimal(*gold.e, gold.id)) {
-    Integer scale = 1;
-    for (int places = 0; places < 30 && (x->num * scale) % x->den != 0; ++places) {
-      scale *= 10;
-    }
+  const std::int32_t places = rules_.rounds_to_gold ? written_places(gold) : 0;
+  if (places > 0 && places <= 30) {
+    const Integer scale = boost::multiprecision::pow(Integer(10), static_cast<unsigned>(places));
     const Rational half(Integer(1), 2 * scale);
-    if (!(half < absolute(*x - *y))) {
+    const bool close =
+        x && y ? !(half < absolute(*x - *y)) : std::abs(u - v) <= 0.5 * std::pow(10.0, -places);
+    if (close) {
       evidence = "tolerance: rounded to the decimals of the gold";
       return true;
     }
   }
   return std::nullopt;
+}
+
+// "8 + 9 = 17", "3/4 = 0.75", "2/3 = 0.67": the value of a chain of constants that holds, its last
+// exact side.
+std::optional<Side> Ladder::value_of_chain(const Side& s) {
+  const auto is_scalar = [](const Side& side) {
+    switch (side.kind()) {
+      case Kind::kNumber:
+      case Kind::kConstant:
+      case Kind::kSum:
+      case Kind::kProduct:
+      case Kind::kQuotient:
+      case Kind::kPower:
+      case Kind::kNegative:
+      case Kind::kFunction:
+      case Kind::kPercent:
+      case Kind::kDegree:
+        return !has_symbols(*side.e, side.id);
+      default:
+        return false;
+    }
+  };
+  // The last side may carry the unit of all.
+  const auto bare = [&](std::size_t k) {
+    const bool has_unit = k + 1 == s.size() && s.child(k).kind() == Kind::kUnit;
+    return has_unit ? s.child(k).child(0) : s.child(k);
+  };
+  for (std::size_t k = 0; k < s.size(); ++k) {
+    if (!is_scalar(bare(k))) {
+      return std::nullopt;
+    }
+  }
+  std::size_t last = 0;
+  for (std::size_t k = 1; k < s.size() && s.node().text[k - 1] == '='; ++k) {
+    if (is_rounding_of(bare(k), bare(last)) && !has_decimal(*s.e, bare(last).id)) {
+      std::string why;
+      const bool is_exact =
+          same_value(*s.e, bare(last).id, *s.e, bare(k).id, fuel_, why) == Same::kEqual;
+      last = is_exact ? k : last;
+      continue;
+    }
+    if (!value_equal(bare(last), bare(k))) {
+      return std::nullopt;
+    }
+    last = k;
+  }
+  return s.child(last);
 }
 
 bool Ladder::value_equal(const Side& gold, const Side& pred) {

@@ -26,6 +26,7 @@ class Ladder {
   bool value_equal(const Side& gold, const Side& pred);
   std::optional<bool> by_written_form(const Side& gold, const Side& pred);
   bool is_computation(const Side& s);
+  std::optional<Side> value_of_chain(const Side& s);
   bool members_equal(const std::vector<Side>& gold, const std::vector<Side>& pred);
   bool sets_on_line_equal(const Side& gold, const Side& pred);
   void members_of(const Side& s, std::vector<Side>& out, int plus_minus_left);

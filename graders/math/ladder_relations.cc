@@ -304,6 +304,17 @@ std::optional<bool> Ladder::by_names(const Side& g, const Side& p) {
     }
     return relation_equal(g, p);
   }
+  // "8 + 9 = 17" says 17, if it is true.
+  if (g.kind() != Kind::kRelation && is_equation(p)) {
+    if (const auto value = value_of_chain(p)) {
+      return equal(g, *value);
+    }
+  }
+  if (p.kind() != Kind::kRelation && is_equation(g)) {
+    if (const auto value = value_of_chain(g)) {
+      return equal(*value, p);
+    }
+  }
   if (is_equation(p) && g.kind() != Kind::kRelation) {
     if (!has_symbols(*p.e, p.id) && p.child(0).kind() != Kind::kFunction &&
         p.child(0).kind() != Kind::kRatio) {

@@ -10,6 +10,7 @@
 #include "graders/math/number_words.h"
 #include "graders/math/numeric.h"
 #include "graders/math/same_value.h"
+#include "graders/math/units.h"
 
 namespace r1eval {
 
@@ -106,15 +107,61 @@ std::vector<Side> components(const Side& s, std::size_t n) {
   return out;
 }
 
-// "1,23": a decimal written with a comma.
+// "12,34,567": groups of two digits before the last one of three.
+std::optional<Rational> as_grouped_in_pairs(const Side& list) {
+  std::string digits;
+  for (std::size_t k = 0; k < list.size(); ++k) {
+    const Side member = list.child(k);
+    const bool is_first = k == 0;
+    const std::int32_t width = is_first ? member.node().width : k + 1 == list.size() ? 3 : 2;
+    if (member.kind() != Kind::kNumber || !member.node().value.is_integer() ||
+        member.node().places != 0 || member.node().width != width || width < 1 || width > 3 ||
+        (is_first && width > 2)) {
+      return std::nullopt;
+    }
+    const std::string shown = print_rational(member.node().value);
+    digits += std::string(static_cast<std::size_t>(width) - shown.size(), '0') + shown;
+  }
+  return rational_from_decimal(digits);
+}
+
+// "1,23" may be a decimal written with a comma, "1 and 3/4" a mixed number.
 std::optional<Rational> as_decimal(const Side& s) {
-  if (s.kind() != Kind::kList || s.size() != 2 || s.child(0).kind() != Kind::kNumber ||
-      s.child(1).kind() != Kind::kNumber || !s.child(1).node().value.is_integer() ||
-      !s.child(0).node().value.is_integer() || s.child(1).node().value.num < 0) {
+  if (s.kind() == Kind::kList && s.size() > 2 && s.node().text == ",") {
+    return as_grouped_in_pairs(s);
+  }
+  if (s.kind() != Kind::kList || s.size() != 2) {
     return std::nullopt;
   }
-  return rational_from_decimal(print_rational(s.child(0).node().value) + "." +
-                               print_rational(s.child(1).node().value));
+  const bool minus = s.child(0).kind() == Kind::kNegative;
+  const Side whole = minus ? s.child(0).child(0) : s.child(0);
+  if (whole.kind() != Kind::kNumber || !whole.node().value.is_integer()) {
+    return std::nullopt;
+  }
+  std::optional<Rational> value;
+  // "2,5 km", "12,5%"
+  const Kind last = s.child(1).kind();
+  const bool is_percent = last == Kind::kPercent;
+  const bool is_marked = is_percent || last == Kind::kUnit || last == Kind::kDegree;
+  const Side tail = is_marked ? s.child(1).child(0) : s.child(1);
+  if (s.node().text == "," && tail.kind() == Kind::kNumber && tail.node().value.is_integer() &&
+      tail.node().places == 0 && tail.node().width > 0 && whole.node().places == 0 &&
+      whole.node().width > 0) {
+    std::string digits = print_rational(tail.node().value);
+    const auto width = static_cast<std::size_t>(std::max(tail.node().width, 0));
+    digits.insert(0, width > digits.size() ? width - digits.size() : 0, '0');
+    value = rational_from_decimal(print_rational(whole.node().value) + "." + digits);
+  } else if (s.node().text == "and" && tail.kind() == Kind::kQuotient) {
+    const auto part = exact_value(*s.e, tail.id);
+    const Rational one(Integer(1));
+    if (part && *part < one && Rational() < *part) {
+      value = whole.node().value + *part;
+    }
+  }
+  if (value && is_percent) {
+    value = *value * Rational(Integer(1), Integer(100));
+  }
+  return value && minus ? std::optional<Rational>(-*value) : value;
 }
 
 }  // namespace
@@ -122,16 +169,7 @@ std::optional<Rational> as_decimal(const Side& s) {
 std::optional<bool> Ladder::by_unit_or_text(const Side& g, const Side& p) {
   // Units: dropped when only one side has one.
   if (g.kind() == Kind::kUnit && p.kind() == Kind::kUnit) {
-    const auto squeeze = [](std::string unit) {
-      unit.erase(std::remove_if(unit.begin(), unit.end(),
-                                [](char c) { return c == ' ' || c == '{' || c == '}'; }),
-                 unit.end());
-      if (unit.size() > 3 && unit.back() == 's') {
-        unit.pop_back();
-      }
-      return unit;
-    };
-    if (squeeze(g.node().text) != squeeze(p.node().text)) {
+    if (!same_unit(g.node().text, p.node().text)) {
       evidence = "different units";
       return false;
     }
@@ -150,7 +188,7 @@ std::optional<bool> Ladder::by_unit_or_text(const Side& g, const Side& p) {
     if (const Side named = set_from_words(words.node().text); named.id >= 0) {
       return is_gold ? equal(named, other) : equal(other, named);
     }
-    if (const auto value = number_from_words(words.node().text, false)) {
+    if (const auto value = number_from_numerals(words.node().text)) {
       const auto y = exact_value(*other.e, other.id);
       evidence = "a number in words";
       return y && *value == *y;
@@ -392,6 +430,10 @@ std::optional<bool> Ladder::by_members(const Side& g, const Side& p) {
   const auto is_several = [](const Side& s) {
     return s.kind() == Kind::kList || s.kind() == Kind::kSet;
   };
+  if (p.kind() == Kind::kTuple && p.size() == 1 && p.node().text == "[]" &&
+      g.kind() != Kind::kTuple) {
+    return equal(g, p.child(0));  // "[15]"
+  }
   if (g.kind() == Kind::kSet && p.kind() == Kind::kTuple && g.size() == 1) {
     return equal(g.child(0), p);
   }
@@ -442,7 +484,7 @@ std::optional<bool> Ladder::by_members(const Side& g, const Side& p) {
     const auto x = is_several(g) ? as_decimal(g) : exact_value(*g.e, g.id);
     const auto y = is_several(p) ? as_decimal(p) : exact_value(*p.e, p.id);
     if (x && y && is_several(g) != is_several(p) && *x == *y) {
-      evidence = "a decimal comma";
+      evidence = "a decimal comma or a mixed number";
       return true;
     }
     return false;

@@ -100,57 +100,26 @@ bool Parser::qualifier_follows() const {
   return false;
 }
 
-// Is what follows words or a unit up to the end of the answer (or the next separator)?
-bool Parser::unit_follows() const {
-  return (is_kind(TokenKind::kText) || is_kind(TokenKind::kWord)) && !joins_answers(i_);
-}
-
-bool Parser::unit_is_and() const {
-  return joins_answers(i_);
-}
-
 Parser::Id Parser::answers() {
   std::vector<Id> members;
   std::vector<std::size_t> group_ends;  // where a semicolon stood
   bool only_commas = true;
   bool has_or = false;
+  bool is_tight = true;  // no space after the commas
+  bool has_and = false;
   while (!done()) {
     Id member = relation();
     if (member == kBad) {
       return kBad;
     }
-    // A unit or explaining words after a complete value.
-    if (unit_follows()) {
-      std::string unit;
-      while (!done() && !is_op(",") && !is_op(";")) {
-        const std::string word = fold_words(t_[i_].text);
-        if (is_kind(TokenKind::kText) || is_kind(TokenKind::kWord)) {
-          if (joins_answers(i_)) {
-            break;
-          }
-        }
-        unit += (unit.empty() || t_[i_].kind == TokenKind::kOperator ? "" : " ") + word;
-        if (is_op("^") || is_op("{") || is_op("}") || is_op("/") || is_op("_")) {
-          unit += t_[i_].text;
-        }
-        ++i_;
-      }
-      if (unit == "percent" || unit == "pct" || unit == "percentage" || unit == "per cent") {
-        member = make(Kind::kPercent, {member});
-      } else if (unit == "degrees" || unit == "degree" || unit == "deg") {
-        member = make(Kind::kDegree, {member});
-      } else if (unit == "million" || unit == "billion" || unit == "thousand" ||
-                 unit == "million dollars") {
-        const Id factor = number(Rational(Integer(unit == "billion"    ? 1000000000
-                                                  : unit == "thousand" ? 1000
-                                                                       : 1000000)));
-        member = make(Kind::kProduct, {member, factor});
-      } else {
-        member = make(Kind::kUnit, {member}, unit);
-      }
-      if (member == kBad) {
-        return kBad;
-      }
+    if (is_command("over")) {  // "1 \over 2" without its braces
+      ++i_;
+      const Id below = set_expression();
+      member = below == kBad ? kBad : make(Kind::kQuotient, {member, below});
+    }
+    member = with_unit(member);
+    if (member == kBad) {
+      return kBad;
     }
     members.push_back(member);
     if (qualifier_follows()) {
@@ -168,6 +137,8 @@ Parser::Id Parser::answers() {
       break;
     }
     only_commas = only_commas && is_op(",");
+    has_and = has_and || unit_is_and();
+    is_tight = is_tight && i_ + 1 < t_.size() && !t_[i_ + 1].space_before;
     const bool and_between =
         unit_is_and() && e_.at(members.back()).kind == Kind::kRelation && members.size() > 1;
     if (is_op(";") || and_between) {
@@ -208,7 +179,12 @@ Parser::Id Parser::answers() {
       members = std::move(tuples);
     }
   }
-  return make(Kind::kList, std::move(members), has_or ? "o" : only_commas ? "," : ";");
+  return make(Kind::kList, std::move(members),
+              has_or                     ? "o"
+              : has_and                  ? "and"
+              : only_commas && !is_tight ? ", "
+              : only_commas              ? ","
+                                         : ";");
 }
 
 // The left side of "P(x) = …" and "P(A \cup B) = …": a name with its argument, not a product.
@@ -574,7 +550,7 @@ Parser::Id Parser::product() {
         const Id factor = powers();
         right = factor == kBad ? kBad : multiply(right, factor);
       }
-      left = right == kBad ? kBad : make(Kind::kQuotient, {scalar(left), scalar(right)});
+      left = right == kBad ? kBad : quotient(scalar(left), scalar(right));
     } else if (is_modulo() && i_ + 1 < t_.size()) {
       ++i_;
       const Id right = unary();
@@ -594,6 +570,8 @@ Parser::Id Parser::product() {
                 (scalar(left) != left || e_.at(left).kind == Kind::kMatrix))) {
       const Id right = powers();  // [1 + 2][3 - 4]
       left = right == kBad ? kBad : multiply(left, right);
+    } else if (unit_in_brackets()) {
+      break;
     } else if (starts_primary()) {
       if (qualifier_follows()) {
         break;
@@ -607,12 +585,7 @@ Parser::Id Parser::product() {
       if (is_kind(TokenKind::kNumber)) {
         if (integer_left && is_op("/", 1) && is_kind(TokenKind::kNumber, 2) &&
             all_digits(t_[i_].text) && all_digits(t_[i_ + 2].text)) {
-          const Id top = powers();
-          ++i_;
-          const Id bottom = powers();
-          const Id fraction =
-              top == kBad || bottom == kBad ? kBad : make(Kind::kQuotient, {top, bottom});
-          left = fraction == kBad ? kBad : make(Kind::kSum, {left, fraction});
+          left = mixed_in_line(left);
           continue;
         }
         if (integer_left || e_.at(left).kind == Kind::kNumber) {
@@ -625,16 +598,14 @@ Parser::Id Parser::product() {
         return kBad;
       }
       const Node& node = e_.at(right);
-      const bool mixed = integer_left && fraction_next && node.kind == Kind::kQuotient &&
-                         e_.at(node.children[0]).kind == Kind::kNumber &&
-                         e_.at(node.children[1]).kind == Kind::kNumber;
       const Node& name = e_.at(left);
       if (name.kind == Kind::kSymbol && node.kind == Kind::kTuple && node.children.size() > 1 &&
           std::isupper(static_cast<unsigned char>(name.text[0])) != 0) {
         left = make(Kind::kRelation, {left, right}, "=");  // the point A(1, 2)
         continue;
       }
-      left = mixed ? make(Kind::kSum, {left, right}) : multiply(left, right);
+      const Id mixed = integer_left && fraction_next ? mixed_number(left, right) : kBad;
+      left = mixed != kBad ? mixed : multiply(left, right);
     } else {
       break;
     }
@@ -655,17 +626,19 @@ Parser::Id Parser::unary() {
     }
     // -2\frac13 is -(2 + 1/3): the sign is taken after the mixed number was read.
     Id kid = powers();
-    if (kid != kBad && e_.at(kid).kind == Kind::kNumber && e_.at(kid).value.is_integer() &&
-        is_fraction_next()) {
+    const bool is_integer = kid != kBad && e_.at(kid).kind == Kind::kNumber &&
+                            e_.at(kid).value.is_integer() && !e_.at(kid).is_decimal;
+    if (is_integer && !unit_in_brackets() && is_fraction_next()) {
       const Id fraction = powers();
       if (fraction == kBad) {
         return kBad;
       }
-      const Node& node = e_.at(fraction);
-      const bool mixed = node.kind == Kind::kQuotient &&
-                         e_.at(node.children[0]).kind == Kind::kNumber &&
-                         e_.at(node.children[1]).kind == Kind::kNumber;
-      kid = make(mixed ? Kind::kSum : Kind::kProduct, {kid, fraction});
+      const Id mixed = mixed_number(kid, fraction);
+      kid = mixed != kBad ? mixed : make(Kind::kProduct, {kid, fraction});
+    } else if (is_integer && is_kind(TokenKind::kNumber) && is_op("/", 1) &&
+               is_kind(TokenKind::kNumber, 2) && all_digits(t_[i_].text) &&
+               all_digits(t_[i_ + 2].text)) {
+      kid = mixed_in_line(kid);
     }
     if (kid != kBad && minus && e_.at(kid).kind == Kind::kMatrix) {
       const Id factor = number(Rational(Integer(-1)));
@@ -674,6 +647,42 @@ Parser::Id Parser::unary() {
     return kid == kBad || !minus ? kid : make(Kind::kNegative, {kid});
   }
   return powers();
+}
+
+// "1\frac12", also with a percent or degree sign after it; kBad where it is a product.
+Parser::Id Parser::mixed_number(Id integer, Id fraction) {
+  const Node node = e_.at(fraction);
+  if (node.kind == Kind::kPercent || node.kind == Kind::kDegree) {
+    const Id inner = mixed_number(integer, node.children[0]);
+    return inner == kBad ? kBad : make(node.kind, {inner});
+  }
+  const bool is_mixed = node.kind == Kind::kQuotient &&
+                        e_.at(node.children[0]).kind == Kind::kNumber &&
+                        e_.at(node.children[1]).kind == Kind::kNumber;
+  return is_mixed ? make(Kind::kSum, {integer, fraction}) : kBad;
+}
+
+// "1 3/4", "12 1/2%": an integer was read, a fraction in the line follows.
+Parser::Id Parser::mixed_in_line(Id integer) {
+  const Id top = powers();
+  ++i_;
+  const Id bottom = top == kBad ? kBad : powers();
+  const Id fraction = bottom == kBad ? kBad : quotient(top, bottom);
+  const Id mixed = fraction == kBad ? kBad : mixed_number(integer, fraction);
+  return mixed != kBad ? mixed : bad("a mixed number is not understood");
+}
+
+// A quotient; a percent or degree sign after an integer denominator belongs to all of "1/2%".
+Parser::Id Parser::quotient(Id top, Id bottom) {
+  const Node below = e_.at(bottom);
+  const bool is_marked = (below.kind == Kind::kPercent || below.kind == Kind::kDegree) &&
+                         e_.at(below.children[0]).kind == Kind::kNumber &&
+                         e_.at(top).kind == Kind::kNumber;
+  if (is_marked) {
+    const Id inner = make(Kind::kQuotient, {top, below.children[0]});
+    return inner == kBad ? kBad : make(below.kind, {inner});
+  }
+  return make(Kind::kQuotient, {top, bottom});
 }
 
 std::string Parser::raw_group() {
@@ -850,7 +859,10 @@ Parser::Id Parser::group() {
     if (member == kBad) {
       return kBad;
     }
-    members.push_back(member);
+    members.push_back(with_unit(member));
+    if (members.back() == kBad) {
+      return kBad;
+    }
     if (!is_op(",") && !is_op(";")) {
       break;
     }
@@ -872,6 +884,22 @@ Parser::Id Parser::group() {
     return bad(fmt::format("'{}' is not understood here", t_[i_].text.substr(0, 40)));
   }
   return members.size() == 1 ? members[0] : make(Kind::kSet, std::move(members));
+}
+
+// "\text{The answer is } 16", "= 16", "\approx 16": what stands before the value.
+void Parser::skip_introduction() {
+  if (is_kind(TokenKind::kText) && t_.size() > 1) {
+    const std::string word = fold_words(t_[0].text);
+    const std::string& raw = t_[0].text;
+    const std::size_t last = raw.find_last_not_of(' ');
+    const bool has_colon = last != std::string::npos && raw[last] == ':';
+    if (has_colon || word.ends_with(" is") || word.ends_with(" are") || word == "is") {
+      ++i_;
+    }
+  }
+  while (i_ + 1 < t_.size() && (is_op("=") || is_op(":") || is_command("approx"))) {
+    ++i_;
+  }
 }
 
 Result<Expression> Parser::run() {
@@ -903,7 +931,10 @@ Result<Expression> Parser::run() {
       folded = folded.substr(1, folded.size() - 2);
     }
     if (folded.size() == 1) {
-      e_.root = make(Kind::kSymbol, {}, std::string(1, static_cast<char>(std::toupper(folded[0]))));
+      // The letter as it was written.
+      const std::size_t at =
+          words.find_first_of({folded[0], static_cast<char>(std::toupper(folded[0]))});
+      e_.root = make(Kind::kSymbol, {}, words.substr(at, 1));
     } else {
       e_.root = make(Kind::kText, {}, folded);
     }
@@ -919,25 +950,10 @@ Result<Expression> Parser::run() {
     e_.root = make(Kind::kSymbol, {}, letter);
     return std::move(e_);
   }
-  // "1A_{16}": digits beyond 9, then a base.
-  if (t_.size() >= 4 && t_[0].kind == TokenKind::kNumber && t_[1].kind == TokenKind::kLetter) {
-    std::string digits;
-    std::size_t k = 0;
-    while (k < t_.size() &&
-           (t_[k].kind == TokenKind::kNumber || t_[k].kind == TokenKind::kLetter)) {
-      digits += t_[k++].text;
-    }
-    i_ = k + 1;
-    if (k < t_.size() && t_[k].text == "_" && all_digits(digits.substr(0, 1))) {
-      const std::string base = raw_group();
-      if (done() && all_digits(base) && base.size() == 2) {
-        e_.root = make(Kind::kBase, {}, digits);
-        e_.nodes.back().columns = static_cast<std::int32_t>(std::stoi(base));
-        return std::move(e_);
-      }
-    }
-    i_ = 0;
+  if (auto based = whole_in_base()) {
+    return std::move(*based);
   }
+  skip_introduction();
   const Id root = answers();
   if (root == kBad) {
     return fail(ErrorCode::kParse, why_.empty() ? "the expression is not understood" : why_);
@@ -981,8 +997,8 @@ std::string fold_words(std::string_view text) {
   return out;
 }
 
-Result<Expression> parse_math(std::string_view text) {
-  R1_TRY(std::vector<Token> tokens, lex_math(text));
+Result<Expression> parse_math(std::string_view text, bool has_plain_units) {
+  R1_TRY(std::vector<Token> tokens, lex_math(text, has_plain_units));
   return parsing::Parser(std::move(tokens)).run();
 }
 

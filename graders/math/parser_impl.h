@@ -1,12 +1,14 @@
 // The parser's state and grammar, shared by the files that implement it: parser.cc (relations,
 // sums, products, powers, brackets), parser_commands.cc (LaTeX commands and functions),
-// parser_calculus.cc (integrals, sums with bounds, limits), parser_matrix.cc, parser_gcd.cc.
+// parser_calculus.cc (integrals, sums with bounds, limits), parser_matrix.cc, parser_gcd.cc,
+// parser_units.cc (what follows a value).
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -152,10 +154,18 @@ class Parser {
   bool starts_primary() const;
   bool is_grouping_bracket() const;
   bool at_separator();
+  bool is_word(std::size_t k) const;
   bool unit_follows() const;
   bool joins_answers(std::size_t at) const;
   bool qualifier_follows() const;
+  bool unit_in_brackets() const;
   bool unit_is_and() const;
+  Id with_unit(Id value);
+  Id mixed_number(Id integer, Id fraction);
+  Id mixed_in_line(Id integer);
+  Id quotient(Id top, Id bottom);
+  void skip_introduction();
+  std::optional<Expression> whole_in_base();
   std::string raw_group();
 
   std::vector<Token> t_;

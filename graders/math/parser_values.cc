@@ -240,8 +240,10 @@ Parser::Id Parser::primary() {
   switch (token.kind) {
     case TokenKind::kNumber: {
       const std::string text = token.text;
+      const bool is_grouped = token.is_grouped;
       ++i_;
-      const bool decimal = text.find('.') != std::string::npos;
+      const std::size_t dot = text.find('.');
+      const bool decimal = dot != std::string::npos;
       std::string repeat;
       if (decimal && (is_command("overline") || is_command("bar") || is_command("dot"))) {
         ++i_;
@@ -271,12 +273,17 @@ Parser::Id Parser::primary() {
         break;
       }
       result = number(*value, decimal && value->den != 1);
+      if (result != kBad && text.find('e') == std::string::npos) {
+        Node& node = e_.nodes.back();
+        node.places = decimal ? static_cast<std::int32_t>(text.size() - dot - 1) : 0;
+        node.width = is_grouped ? 0 : static_cast<std::int32_t>(decimal ? dot : text.size());
+      }
       break;
     }
     case TokenKind::kLetter: {
       const std::string name = token.text;
       ++i_;
-      result = letter(name);
+      result = name == "m" && is_command("angle") ? primary() : letter(name);  // its measure
       break;
     }
     case TokenKind::kCommand:
@@ -325,6 +332,11 @@ Parser::Id Parser::primary() {
         bad("a subscript where none is understood");
         break;
       }
+      if (is_op("=", 1) && !inner.empty()) {  // "\text{Area} = 16"
+        ++i_;
+        result = make(Kind::kSymbol, {}, inner);
+        break;
+      }
       const auto value = rational_from_decimal(inner);
       if (value) {
         ++i_;
@@ -338,6 +350,10 @@ Parser::Id Parser::primary() {
       if (is_op("_", 1)) {  // a name of several letters: value_{1}
         result = make(Kind::kSymbol, {}, token.text);
         ++i_;
+        break;
+      }
+      if (is_op("=", 1)) {
+        result = make(Kind::kSymbol, {}, t_[i_++].text);
         break;
       }
       bad(fmt::format("the word '{}' where a value is expected", token.text.substr(0, 40)));

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
+#include <complex>
+
+#include "graders/math/numeric.h"
 
 namespace r1eval {
 
@@ -90,14 +94,40 @@ void names_in_order(const Expression& e, Id id, std::vector<std::string>& out) {
   }
 }
 
-// x = a = b ~ c: the first side and the last exact one.
+bool has_constant(const Side& s, const std::string& name) {
+  if (s.kind() == Kind::kConstant && s.node().text == name) {
+    return true;
+  }
+  for (std::size_t k = 0; k < s.size(); ++k) {
+    if (has_constant(s.child(k), name)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool is_rounding_of(const Side& literal, const Side& value) {
+  const bool minus = literal.kind() == Kind::kNegative;
+  const Side number = minus ? literal.child(0) : literal;
+  if (number.kind() != Kind::kNumber || number.node().places == 0 ||
+      has_symbols(*value.e, value.id)) {
+    return false;
+  }
+  const std::complex<double> exact = numeric_value(*value.e, value.id, 0);
+  const double shown = to_double(number.node().value) * (minus ? -1 : 1);
+  const double unit = std::pow(10.0, -std::min(number.node().places, 15));
+  return std::abs(exact.imag()) < unit * 1e-3 && std::abs(exact.real() - shown) <= unit;
+}
+
 Side last_exact(const Side& s) {
   std::size_t last = 1;
   for (std::size_t k = 0; k < s.node().text.size(); ++k) {
-    if (s.node().text[k] == '=' || (s.node().text[k] == '~' && k == 0)) {
-      last = k + 1;
-    } else {
+    const char op = s.node().text[k];
+    if (op != '=' && !(op == '~' && k == 0)) {
       break;
+    }
+    if (k == 0 || !is_rounding_of(s.child(k + 1), s.child(last))) {
+      last = k + 1;
     }
   }
   return s.child(last);

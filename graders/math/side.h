@@ -36,7 +36,10 @@ bool same_tree(const Side& a, const Side& b);
 bool has_decimal(const Expression& e, std::int32_t id);
 // The symbols of a tree in the order of their first appearance.
 void names_in_order(const Expression& e, std::int32_t id, std::vector<std::string>& out);
-// x = a = b ~ c: the first side and the last exact one.
+bool has_constant(const Side& s, const std::string& name);
+// Is this decimal literal `value` rounded to the decimals written?
+bool is_rounding_of(const Side& literal, const Side& value);
+// x = a = b ~ c: the last exact side; a decimal that rounds the side before it is a note.
 Side last_exact(const Side& s);
 bool is_equation(const Side& s);
 bool is_membership(const Side& s);
