@@ -13,6 +13,7 @@ inline constexpr std::int64_t kMaxExpressionBytes = 8 << 10;  // of one candidat
 inline constexpr std::int64_t kMaxTokens = 4096;
 inline constexpr std::int64_t kMaxNesting = 128;
 inline constexpr std::int64_t kMaxNodes = 4096;
+inline constexpr std::int64_t kMaxUnfolded = 16384;  // parts of a product of matrices, each use
 inline constexpr std::int64_t kMaxLiteralDigits = 10000;
 inline constexpr std::int64_t kMaxExactBits = 65536;  // of an exact integer result
 inline constexpr std::int64_t kMaxFactorial = 2000;   // larger ones stay symbols

@@ -130,6 +130,7 @@ class Parser {
   Id apply(const std::string& name, std::vector<Id> arguments);
   Id elementary(const std::string& name, Id x);
   Id copy_of(Id id);
+  std::int64_t unfolded_size(Id id);
   Id matrix_power(Id base, std::int64_t exponent);
   Id determinant(Id matrix);
   Id derivative_operator();
@@ -173,6 +174,7 @@ class Parser {
   Expression e_;
   std::string why_;
   std::int64_t depth_ = 0;
+  std::vector<std::int64_t> sizes_;  // unfolded_size's memory
   int bars_ = 0;
   std::size_t bar_open_at_ = static_cast<std::size_t>(-1);  // the last bar that opened
   int bound_ = 0;  // bound variables so far: each gets a name of its own, so that renaming agrees

@@ -15,6 +15,24 @@ Parser::Id Parser::scalar(Id id) const {
   return is_bracket ? n.children[0] : id;
 }
 
+// Cells of products share their factors, so a tree with few nodes may stand for a huge expression:
+// the number of nodes when every use is counted, up to a limit.
+std::int64_t Parser::unfolded_size(Id id) {
+  if (sizes_.size() < e_.nodes.size()) {
+    sizes_.resize(e_.nodes.size(), 0);
+  }
+  std::int64_t& known = sizes_[static_cast<std::size_t>(id)];
+  if (known == 0) {
+    std::int64_t size = 1;
+    for (const Id kid : std::vector<Id>(e_.at(id).children)) {
+      size = std::min(bounds::kMaxUnfolded + 1, size + unfolded_size(kid));
+    }
+    sizes_[static_cast<std::size_t>(id)] = size;
+    return size;
+  }
+  return known;
+}
+
 // Products and sums of matrices are carried out, so that only entries are left to compare.
 Parser::Id Parser::multiply(Id a, Id b) {
   a = scalar(a);
@@ -70,6 +88,9 @@ Parser::Id Parser::multiply(Id a, Id b) {
   const Id id = make(Kind::kMatrix, std::move(cells));
   if (id != kBad) {
     e_.nodes.back().columns = columns;
+    if (unfolded_size(id) > bounds::kMaxUnfolded) {
+      return bad("a product of matrices that is too large");
+    }
   }
   return id;
 }
