@@ -224,23 +224,30 @@ bool Reader::is_apart(const ChoiceClaim& claim) const {
   const bool is_aside = left + 2 <= claim.first && tokens_[left].kind == TokenKind::kOpen;
   const bool is_end = right == tokens_.size() || tokens_[right].kind == TokenKind::kStop ||
                       tokens_[right].kind == TokenKind::kLine;
+  // "B because", "B, not A", but not "B would be" or "B is the base".
+  constexpr std::uint32_t kGoesOn = kReason | kContrast | kNot | kConclude | kCorrection;
+  const bool is_free = claim.ends && (is_end || tokens_[right].kind != TokenKind::kWord ||
+                                      ((tokens_[right].classes & kGoesOn) != 0 &&
+                                       (tokens_[right].classes & (kCopula | kMaybe)) == 0));
   if (left == 0) {
-    return claim.ends && (is_end || (tokens_[right].classes & kCopula) == 0);
+    return is_free;
   }
   if (is_aside && is_end) {
     return true;  // "12 J (option C)"
   }
   const ChoiceToken& before = tokens_[left - 1];
-  if (letter.is_wrapped || letter.is_set_apart) {
-    // "carbon (C)" is an abbreviation.
-    const bool is_initial =
-        before.kind == TokenKind::kWord && folded_.low[before.from] == folded_.low[letter.from];
-    return is_end && !(letter.is_wrapped && is_initial);
+  const bool follows_word = before.kind == TokenKind::kWord || before.kind == TokenKind::kLetter;
+  if (letter.is_wrapped && follows_word) {
+    // "12 J (C)", but not "carbon (C)", "see (C)".
+    return is_end && left > 1 && tokens_[left - 2].kind == TokenKind::kNumber;
   }
-  if (before.kind == TokenKind::kWord || before.kind == TokenKind::kLetter) {
+  if (letter.is_wrapped || letter.is_set_apart) {
+    return is_end;
+  }
+  if (follows_word) {
     return is_end && (before.classes & (kConclude | kMaybe | kCorrection | kChoose | kAffirm)) != 0;
   }
-  return claim.ends && (right == tokens_.size() || (tokens_[right].classes & kCopula) == 0);
+  return is_free;
 }
 
 // Exactly one letter stands alone in the last sentence.

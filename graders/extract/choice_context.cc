@@ -361,7 +361,11 @@ bool Lookback::step_word(std::size_t i) {
   if ((c & kBelieve) != 0 && !copula_ && tokens_.is_clause_end(next_)) {
     offer(Head::kConclude, i);  // "I think C."
   }
-  if ((c & kLeaves) != 0 || ((c & kMatch) != 0 && (option_ || is_wrapped_))) {
+  // "(A) implies (B)"
+  const std::size_t subject = tokens_.skip_closers_back(i);
+  const bool is_letter_before = subject > 0 && tokens_.is(subject - 1, TokenKind::kLetter);
+  if (!is_letter_before &&
+      ((c & kLeaves) != 0 || ((c & kMatch) != 0 && (option_ || is_wrapped_)))) {
     offer(Head::kMatch, i);
   }
   preposition_ = preposition_ || (c & kPrep) != 0;

@@ -33,7 +33,7 @@ constexpr std::array kLists = {
              "idahun|vastaus|vastus|απάντηση|răspuns|răspunsul|válasz|sagot|پاسخ|amsa|பதில்|"
              "సమాధానం|જવાબ|መልስ|impendulo|ìdáhùn"},
     WordList{kNamed,
-             "solution|result|response|conclusion|verdict|decision|guess|bet|vote|pick|selection|"
+             "key|solution|result|response|conclusion|verdict|decision|guess|bet|vote|pick|selection|"
              "selected|chosen|winner|lösung|ergebnis|schlussfolgerung|oplossing|solución|"
              "resultado|conclusión|soluzione|risultato|solução|resposta final|rozwiązanie|решение|"
              "вывод|çözüm|sonuç|结论|结果|結論|kesimpulan|kết luận|kunci|lời giải"},
