@@ -186,7 +186,13 @@ std::optional<Reader::Hit> Reader::letter_line() const {
 // A reply that begins or ends with a labelled line: "C. The rate triples".
 std::optional<Reader::Hit> Reader::label_line() const {
   for (const bool is_first : {true, false}) {
-    for (const ChoiceClaim& claim : claims_.groups) {
+    for (std::size_t i = 0; i < claims_.groups.size(); ++i) {
+      const ChoiceClaim& claim = claims_.groups[i];
+      // "(A) implies (B)" speaks of two.
+      if (i + 1 < claims_.groups.size() && claims_.groups[i + 1].line == claim.line &&
+          tokens_[claim.first].is_wrapped && tokens_[claims_.groups[i + 1].first].is_wrapped) {
+        continue;
+      }
       const bool is_there = is_first ? claim.line == 0 && claim.is_reply_start
                                      : claim.line == claims_.last_line && claim.is_label;
       if (is_there && !claim.is_list_item && !claim.is_cell && claim.kind != ClaimKind::kDenied &&
@@ -225,7 +231,7 @@ bool Reader::is_apart(const ChoiceClaim& claim) const {
   const bool is_end = right == tokens_.size() || tokens_[right].kind == TokenKind::kStop ||
                       tokens_[right].kind == TokenKind::kLine;
   // "B because", "B, not A", but not "B would be" or "B is the base".
-  constexpr std::uint32_t kGoesOn = kReason | kContrast | kNot | kConclude | kCorrection;
+  constexpr std::uint32_t kGoesOn = kReason | kContrast | kNot | kConclude | kCorrection | kOption;
   const bool is_free = claim.ends && (is_end || tokens_[right].kind != TokenKind::kWord ||
                                       ((tokens_[right].classes & kGoesOn) != 0 &&
                                        (tokens_[right].classes & (kCopula | kMaybe)) == 0));
@@ -239,7 +245,11 @@ bool Reader::is_apart(const ChoiceClaim& claim) const {
   const bool follows_word = before.kind == TokenKind::kWord || before.kind == TokenKind::kLetter;
   if (letter.is_wrapped && follows_word) {
     // "12 J (C)", but not "carbon (C)", "see (C)".
-    return is_end && left > 1 && tokens_[left - 2].kind == TokenKind::kNumber;
+    bool has_value = false;
+    for (std::size_t i = left; i > 0 && i + 5 > left; --i) {
+      has_value = has_value || tokens_[i - 1].kind == TokenKind::kNumber;
+    }
+    return is_end && has_value;
   }
   if (letter.is_wrapped || letter.is_set_apart) {
     return is_end;

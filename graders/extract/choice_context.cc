@@ -427,6 +427,7 @@ After look_after_letter(const TokenView& tokens, const LetterSpan& span, bool fo
   bool copula = false;
   bool is_not = false;
   bool maybe = false;
+  bool is_would = false;
   bool also = false;
   bool particle = false;
   bool pronoun = false;
@@ -449,7 +450,8 @@ After look_after_letter(const TokenView& tokens, const LetterSpan& span, bool fo
     if (is_not) {
       return affirmed == After::kDenied ? After::kNothing : After::kDenied;
     }
-    if (maybe && affirmed != After::kDenied) {
+    // "B would be the correct answer", but not "would be correct if" and "could be correct".
+    if (maybe && affirmed != After::kDenied && !(is_would && tokens.is_clause_end(end))) {
       return After::kNothing;
     }
     return affirmed == After::kAffirmed && also ? After::kWeak : affirmed;
@@ -530,6 +532,7 @@ After look_after_letter(const TokenView& tokens, const LetterSpan& span, bool fo
     }
     if ((c & kMaybe) != 0) {
       maybe = true;
+      is_would = tokens.reads(i, "would");
       continue;
     }
     if ((c & kPronoun) != 0 && !copula) {
