@@ -186,7 +186,13 @@ std::optional<Reader::Hit> Reader::letter_line() const {
 // A reply that begins or ends with a labelled line: "C. The rate triples".
 std::optional<Reader::Hit> Reader::label_line() const {
   for (const bool is_first : {true, false}) {
-    for (const ChoiceClaim& claim : claims_.groups) {
+    for (std::size_t i = 0; i < claims_.groups.size(); ++i) {
+      const ChoiceClaim& claim = claims_.groups[i];
+      // "(A) implies (B)" speaks of two.
+      if (i + 1 < claims_.groups.size() && claims_.groups[i + 1].line == claim.line &&
+          tokens_[claim.first].is_wrapped && tokens_[claims_.groups[i + 1].first].is_wrapped) {
+        continue;
+      }
       const bool is_there = is_first ? claim.line == 0 && claim.is_reply_start
                                      : claim.line == claims_.last_line && claim.is_label;
       if (is_there && !claim.is_list_item && !claim.is_cell && claim.kind != ClaimKind::kDenied &&
@@ -224,23 +230,34 @@ bool Reader::is_apart(const ChoiceClaim& claim) const {
   const bool is_aside = left + 2 <= claim.first && tokens_[left].kind == TokenKind::kOpen;
   const bool is_end = right == tokens_.size() || tokens_[right].kind == TokenKind::kStop ||
                       tokens_[right].kind == TokenKind::kLine;
+  // "B because", "B, not A", but not "B would be" or "B is the base".
+  constexpr std::uint32_t kGoesOn = kReason | kContrast | kNot | kConclude | kCorrection | kOption;
+  const bool is_free = claim.ends && (is_end || tokens_[right].kind != TokenKind::kWord ||
+                                      ((tokens_[right].classes & kGoesOn) != 0 &&
+                                       (tokens_[right].classes & (kCopula | kMaybe)) == 0));
   if (left == 0) {
-    return claim.ends && (is_end || (tokens_[right].classes & kCopula) == 0);
+    return is_free;
   }
   if (is_aside && is_end) {
     return true;  // "12 J (option C)"
   }
   const ChoiceToken& before = tokens_[left - 1];
-  if (letter.is_wrapped || letter.is_set_apart) {
-    // "carbon (C)" is an abbreviation.
-    const bool is_initial =
-        before.kind == TokenKind::kWord && folded_.low[before.from] == folded_.low[letter.from];
-    return is_end && !(letter.is_wrapped && is_initial);
+  const bool follows_word = before.kind == TokenKind::kWord || before.kind == TokenKind::kLetter;
+  if (letter.is_wrapped && follows_word) {
+    // "12 J (C)", but not "carbon (C)", "see (C)".
+    bool has_value = false;
+    for (std::size_t i = left; i > 0 && i + 5 > left; --i) {
+      has_value = has_value || tokens_[i - 1].kind == TokenKind::kNumber;
+    }
+    return is_end && has_value;
   }
-  if (before.kind == TokenKind::kWord || before.kind == TokenKind::kLetter) {
+  if (letter.is_wrapped || letter.is_set_apart) {
+    return is_end;
+  }
+  if (follows_word) {
     return is_end && (before.classes & (kConclude | kMaybe | kCorrection | kChoose | kAffirm)) != 0;
   }
-  return claim.ends && (right == tokens_.size() || (tokens_[right].classes & kCopula) == 0);
+  return is_free;
 }
 
 // Exactly one letter stands alone in the last sentence.

@@ -361,7 +361,11 @@ bool Lookback::step_word(std::size_t i) {
   if ((c & kBelieve) != 0 && !copula_ && tokens_.is_clause_end(next_)) {
     offer(Head::kConclude, i);  // "I think C."
   }
-  if ((c & kLeaves) != 0 || ((c & kMatch) != 0 && (option_ || is_wrapped_))) {
+  // "(A) implies (B)"
+  const std::size_t subject = tokens_.skip_closers_back(i);
+  const bool is_letter_before = subject > 0 && tokens_.is(subject - 1, TokenKind::kLetter);
+  if (!is_letter_before &&
+      ((c & kLeaves) != 0 || ((c & kMatch) != 0 && (option_ || is_wrapped_)))) {
     offer(Head::kMatch, i);
   }
   preposition_ = preposition_ || (c & kPrep) != 0;
@@ -423,6 +427,7 @@ After look_after_letter(const TokenView& tokens, const LetterSpan& span, bool fo
   bool copula = false;
   bool is_not = false;
   bool maybe = false;
+  bool is_would = false;
   bool also = false;
   bool particle = false;
   bool pronoun = false;
@@ -445,7 +450,8 @@ After look_after_letter(const TokenView& tokens, const LetterSpan& span, bool fo
     if (is_not) {
       return affirmed == After::kDenied ? After::kNothing : After::kDenied;
     }
-    if (maybe && affirmed != After::kDenied) {
+    // "B would be the correct answer", but not "would be correct if" and "could be correct".
+    if (maybe && affirmed != After::kDenied && !(is_would && tokens.is_clause_end(end))) {
       return After::kNothing;
     }
     return affirmed == After::kAffirmed && also ? After::kWeak : affirmed;
@@ -526,6 +532,7 @@ After look_after_letter(const TokenView& tokens, const LetterSpan& span, bool fo
     }
     if ((c & kMaybe) != 0) {
       maybe = true;
+      is_would = tokens.reads(i, "would");
       continue;
     }
     if ((c & kPronoun) != 0 && !copula) {

@@ -94,7 +94,7 @@ char styled_ascii(std::uint32_t c) {
 bool is_dropped(std::uint32_t c) {
   return (c >= 0x300U && c <= 0x36FU) || (c >= 0x64BU && c <= 0x652U) || c == 0x640U ||
          (c >= 0x591U && c <= 0x5C7U) || c == 0xFE0FU || (c >= 0x200BU && c <= 0x200FU) ||
-         c == 0xFEFFU || c == 0xADU;
+         (c >= 0x2060U && c <= 0x2064U) || c == 0xFEFFU || c == 0xADU;
 }
 
 // Scripts that put spaces between words, Latin apart.

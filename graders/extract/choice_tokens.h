@@ -89,6 +89,14 @@ class TokenView {
     return i;
   }
 
+  // Where the brackets that close before `i` begin.
+  std::size_t skip_closers_back(std::size_t i) const {
+    while (i > 0 && is(i - 1, TokenKind::kClose)) {
+      --i;
+    }
+    return i;
+  }
+
   // The first token of a line, list marks aside.
   bool is_line_start(std::size_t i) const;
 

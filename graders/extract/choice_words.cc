@@ -33,7 +33,7 @@ constexpr std::array kLists = {
              "idahun|vastaus|vastus|απάντηση|răspuns|răspunsul|válasz|sagot|پاسخ|amsa|பதில்|"
              "సమాధానం|જવાબ|መልስ|impendulo|ìdáhùn"},
     WordList{kNamed,
-             "solution|result|response|conclusion|verdict|decision|guess|bet|vote|pick|selection|"
+             "key|solution|result|response|conclusion|verdict|decision|guess|bet|vote|pick|selection|"
              "selected|chosen|winner|lösung|ergebnis|schlussfolgerung|oplossing|solución|"
              "resultado|conclusión|soluzione|risultato|solução|resposta final|rozwiązanie|решение|"
              "вывод|çözüm|sonuç|结论|结果|結論|kesimpulan|kết luận|kunci|lời giải"},
@@ -47,6 +47,7 @@ constexpr std::array kLists = {
              "şık|şıkkı|şıkkıdır|الخيار|خيار|الاختيار|الحرف|الخيارات|אפשרות|האפשרות|אופציה|विकल्प|"
              "বিকল্প|বিকল্পটি|অপশন|选项|選項|选择项|项|項|選択肢|옵션|선택지|보기|선지|번|pilihan|opsi|huruf|phương án|"
              "lựa chọn|ตัวเลือก|ข้อ|chaguo|herufi|àṣàyàn|lẹ́tà"},
+    WordList{kAnchor | kAffirm, "my answer|my choice|my pick|my guess|my vote|my final answer"},
     WordList{kOption | kAffirm, "the one|the only one|what remains"},
     WordList{kOption | kStatement,
              "statement|statements|aussage|affirmation|proposition|stelling|afirmación|afirmação|"
@@ -74,10 +75,11 @@ constexpr std::array kLists = {
     WordList{kGlue | kMaybe, "must|should|shall|will|ought|muss|sollte|doit|debe|deve|必|便"},
     WordList{kPrep, "with|for|on|pour|por|für|za|para|op|con"},
     WordList{kTo, "to"},
-    WordList{kGlue, "out"},
-    WordList{kFunction, "in|at|by|this|it|we|does|can|alone|both|itself|to|the|its|their"},
+    WordList{kGlue, "out|'d"},
+    WordList{kGlue | kFunction, "alone|itself"},
+    WordList{kFunction, "in|at|by|this|it|we|does|can|both|to|the|its|their"},
     WordList{kAffirm,
-             "right|best|better|preferable|accurate|appropriate|proper|suitable|yes|richtig|"
+             "right|best|better|preferable|sufficient|accurate|appropriate|proper|suitable|yes|richtig|"
              "richtige|richtigen|richtiger|korrekt|korrekte|beste|stimmt|zutreffend|juist|juiste|"
              "goed|goede|correcte|bonne|juste|exacte|correcto|correctas|correctos|acertada|giusta|"
              "giusto|esatta|corretto|correto|certa|certo|poprawna|poprawny|poprawną|prawidłowa|"
@@ -149,7 +151,7 @@ constexpr std::array kLists = {
     WordList{kSuper | kGlue, "most|least"},
     WordList{kSuper, "closest|nearest|likeliest|plausible|reasonable|accurately|suitable"},
     WordList{kLeaves | kFunction,
-             "consistent|closest to|compatible|leaves|leaving|left with|matches|match|matching|"
+             "consistent|closest to|agrees with|agree with|compatible|leaves|leaving|left with|matches|match|matching|"
              "corresponds|corresponding|supports|favors|favours|points|entspricht|corresponde|"
              "corrisponde|匹配|对应"},
     WordList{kMatch,
