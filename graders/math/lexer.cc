@@ -808,14 +808,22 @@ Status Lexer::step() {
 }  // namespace
 
 Result<std::vector<Token>> lex_math(std::string_view text) {
-  if (text.find("\xEF\xBC") == npos) {
+  if (text.find_first_of("\xE2\xEF") == npos) {
     return Lexer(text).run();
   }
-  std::string folded;  // full-width digits as ASCII
+  // Full-width digits as ASCII; without what cannot be seen (U+200B to U+200F, U+202A to U+202E,
+  // U+2060 to U+2069, U+FEFF).
+  std::string folded;
   for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::string_view lead = text.substr(i, 2);
     const auto third = i + 2 < text.size() ? static_cast<unsigned char>(text[i + 2]) : 0;
-    if (text.substr(i, 2) == "\xEF\xBC" && third >= 0x90 && third <= 0x99) {
+    if (lead == "\xEF\xBC" && third >= 0x90 && third <= 0x99) {
       folded += static_cast<char>('0' + (third - 0x90));
+      i += 2;
+    } else if ((lead == "\xE2\x80" &&
+                ((third >= 0x8B && third <= 0x8F) || (third >= 0xAA && third <= 0xAE))) ||
+               (lead == "\xE2\x81" && third >= 0xA0 && third <= 0xA9) ||
+               (lead == "\xEF\xBB" && third == 0xBF)) {
       i += 2;
     } else {
       folded += text[i];
