@@ -17,8 +17,8 @@ using Id = std::int32_t;
 // is about 5 ns; what an operation costs whatever its size is in the constant.
 bool pay(const Expression& e, std::int64_t bits) {
   const std::int64_t words = bits / 64 + 1;
-  e.exact_fuel -= words * words / 4 + 40;
-  return e.exact_fuel >= 0;
+  *e.exact_fuel -= words * words / 4 + 40;
+  return *e.exact_fuel >= 0;
 }
 
 // The same for an operation that reduces a fraction: for the common divisor, a step per pair of
@@ -26,7 +26,7 @@ bool pay(const Expression& e, std::int64_t bits) {
 bool pay(const Expression& e, const Rational& a, const Rational& b) {
   const std::int64_t top = bit_length(a.num) + bit_length(b.num);
   const std::int64_t below = bit_length(a.den) + bit_length(b.den);
-  e.exact_fuel -= (std::min(top, below) / 64) * (std::max(top, below) / 64 + 1);
+  *e.exact_fuel -= (std::min(top, below) / 64) * (std::max(top, below) / 64 + 1);
   return pay(e, std::max(top, below));
 }
 
@@ -36,19 +36,11 @@ std::optional<Rational> floor_argument(const Expression& e, Id id,
   if (exact || has_symbols(e, id)) {
     return exact;
   }
-  std::int64_t fuel = std::min<std::int64_t>(e.exact_fuel, bounds::kMaxFuel / 8);
-  e.exact_fuel -= fuel;
+  std::int64_t fuel = std::min<std::int64_t>(*e.exact_fuel, bounds::kMaxFuel / 8);
+  *e.exact_fuel -= fuel;
   const auto below = floor_of(e, id, fuel);
-  e.exact_fuel += std::max<std::int64_t>(fuel, 0);
+  *e.exact_fuel += std::max<std::int64_t>(fuel, 0);
   return below ? std::optional<Rational>(Rational(2 * *below + 1, Integer(2))) : std::nullopt;
-}
-
-Id copy_subtree(const Expression& from, Id id, Expression& to) {
-  Node node = from.at(id);
-  for (Id& kid : node.children) {
-    kid = copy_subtree(from, kid, to);
-  }
-  return to.add(std::move(node));
 }
 
 // A sum or product with closed integer bounds, term by term.
@@ -74,16 +66,15 @@ std::optional<Rational> repeated_exact(const Expression& e, const Node& n) {
     }
   }
   Rational total(Integer(n.text == "sum" ? 0 : 1));
-  body.exact_fuel = e.exact_fuel;
+  body.exact_fuel = e.exact_fuel;  // one account
   for (std::int64_t k = a; k <= b; ++k) {
     for (const std::size_t slot : slots) {
       body.nodes[slot].value = Rational(Integer(k));
     }
     body.exact.assign(body.nodes.size(), std::nullopt);
-    body.exact_fuel -= 20 * static_cast<std::int64_t>(body.nodes.size());
+    *body.exact_fuel -= 10 * static_cast<std::int64_t>(body.nodes.size());
     const auto term = exact_value(body, body.root);
     if (!term || !pay(body, total, *term)) {
-      e.exact_fuel = body.exact_fuel;
       return std::nullopt;
     }
     total = n.text == "sum" ? total + *term : total * *term;
@@ -91,7 +82,6 @@ std::optional<Rational> repeated_exact(const Expression& e, const Node& n) {
       return std::nullopt;
     }
   }
-  e.exact_fuel = body.exact_fuel;
   return total;
 }
 

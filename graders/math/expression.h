@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -55,7 +56,8 @@ struct Expression {
   std::int32_t root = -1;
   // exact_value's memory: per node whether it was asked and what it gave; work left for it.
   mutable std::vector<std::optional<std::optional<Rational>>> exact;
-  mutable std::int64_t exact_fuel = bounds::kMaxExactFuel;
+  // Shared by all copies, so that what is left is left for one comparison.
+  std::shared_ptr<std::int64_t> exact_fuel = std::make_shared<std::int64_t>(bounds::kMaxExactFuel);
   // For sample points: names that stand for integers, and a name taken with the other sign.
   mutable std::set<std::string> integers;
   mutable std::string flipped;
@@ -67,5 +69,14 @@ struct Expression {
     return static_cast<std::int32_t>(nodes.size()) - 1;
   }
 };
+
+// Adds a copy of a subtree of one expression to another; its root there.
+inline std::int32_t copy_subtree(const Expression& from, std::int32_t id, Expression& to) {
+  Node node = from.at(id);
+  for (std::int32_t& kid : node.children) {
+    kid = copy_subtree(from, kid, to);
+  }
+  return to.add(std::move(node));
+}
 
 }  // namespace r1eval

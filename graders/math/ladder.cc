@@ -266,7 +266,7 @@ bool Ladder::value_equal(const Side& gold, const Side& pred) {
 }
 
 bool Ladder::equal(Side g, Side p) {
-  if (++depth_ > 64 || ++steps_ > 100000) {
+  if (++depth_ > 64 || ++steps_ > 100000 || fuel_ < 0) {
     --depth_;
     evidence = "budget";
     return false;

@@ -161,8 +161,8 @@ bool is_condition(const Side& s) {
 
 // The expression with its k-th plus-minus read as bit k of `which`.
 Side choose_signs(const Side& s, unsigned which) {
-  const auto tree = s.copy();
-  std::vector<Id> stack = {s.id};
+  const auto tree = s.copy_alone();
+  std::vector<Id> stack = {tree->root};
   while (!stack.empty()) {
     const Id id = stack.back();
     stack.pop_back();
@@ -186,7 +186,7 @@ Side choose_signs(const Side& s, unsigned which) {
       stack.push_back(kid);
     }
   }
-  return {tree, s.id};
+  return {tree, tree->root};
 }
 
 bool has_plus_minus(const Side& s) {
@@ -202,13 +202,13 @@ bool has_plus_minus(const Side& s) {
 }
 
 Side difference_of(const Side& s) {
-  const auto tree = s.copy();
+  const auto tree = s.copy_alone();
   Node negative;
   negative.kind = Kind::kNegative;
-  negative.children = {s.node().children[1]};
+  negative.children = {tree->at(tree->root).children[1]};
   Node sum;
   sum.kind = Kind::kSum;
-  sum.children = {s.node().children[0], tree->add(negative)};
+  sum.children = {tree->at(tree->root).children[0], tree->add(negative)};
   const Id id = tree->add(sum);
   return {tree, id};
 }

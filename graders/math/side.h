@@ -21,6 +21,14 @@ struct Side {
   // A copy of the tree that can be added to.
   std::shared_ptr<Expression> copy() const { return std::make_shared<Expression>(*e); }
 
+  // The same with this side's subtree alone: what is done member by member stays linear.
+  std::shared_ptr<Expression> copy_alone() const {
+    auto tree = std::make_shared<Expression>();
+    tree->exact_fuel = e->exact_fuel;
+    tree->root = copy_subtree(*e, id, *tree);
+    return tree;
+  }
+
   Side at(std::int32_t other) const { return {e, other}; }
 
   Side child(std::size_t k) const { return {e, node().children[k]}; }

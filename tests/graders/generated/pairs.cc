@@ -305,7 +305,8 @@ std::optional<Terms> PairMaker::scalars(int most, int at_most_names) {
   const bool same = random_.one_in(2);
   const TermPtr gold = random_.one_in(2) ? base : rewrite(base, random_, random_.between(1, 4));
   const auto pred = other(base, same, names, random_.between(1, 8));
-  if (!pred || compare(base, gold) != Seen::kSame) {
+  if (!pred || compare(base, gold) != Seen::kSame ||
+      compare(gold, *pred) != (same ? Seen::kSame : Seen::kApart)) {
     return std::nullopt;
   }
   return Terms{gold, *pred, same};
@@ -633,7 +634,9 @@ std::optional<Terms> PairMaker::inequalities() {
       std::swap(left, right);
       op = turned(op);
     }
-    return make(Op::kRelation, {rewrite(left, random_, random_.between(0, 2)), right},
+    const TermPtr other_left = rewrite(left, random_, random_.between(0, 2));
+    return make(Op::kRelation,
+                {compare(left, other_left) == Seen::kSame ? other_left : left, right},
                 std::string(1, op));
   };
   const TermPtr first = written(gold);
