@@ -9,6 +9,7 @@ namespace r1eval {
 namespace {
 
 constexpr std::size_t npos = std::string_view::npos;
+constexpr std::size_t kNearEnd = 8192;  // bytes
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -178,6 +179,11 @@ namespace {
 
 // Bytes of a "½" at text[at].
 std::size_t vulgar_width(std::string_view text, std::size_t at) {
+  const char first = at < text.size() ? text[at] : '\0';
+  const char second = at + 1 < text.size() ? text[at + 1] : '\0';
+  if (!(first == '\xC2' && second >= '\xBC') && !(first == '\xE2' && second == '\x85')) {
+    return 0;
+  }
   for (const std::string_view one :
        {"½", "¼", "¾", "⅓", "⅔", "⅕", "⅖", "⅗", "⅘", "⅙", "⅚", "⅛", "⅜", "⅝", "⅞"}) {
     if (text.compare(at, one.size(), one) == 0) {
@@ -275,6 +281,11 @@ std::size_t number_end(std::string_view text, std::size_t at, std::size_t to) {
 }  // namespace
 
 bool number_in(std::string_view text, std::size_t from, std::size_t to, bool last, Span& span) {
+  // The last number stands near the end, as a rule.
+  if (last && to - from > kNearEnd && number_in(text, to - kNearEnd, to, true, span) &&
+      span.from > to - kNearEnd / 2) {
+    return true;
+  }
   bool found = false;
   std::size_t i = from;
   while (i < to) {

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cstdint>
-#include <vector>
+#include <string>
 
 #include "graders/bounds.h"
 #include "graders/math/characters.h"
@@ -13,6 +14,10 @@ namespace r1eval {
 namespace {
 
 constexpr std::size_t npos = std::string_view::npos;
+constexpr std::size_t kWindowBefore = 1000;  // bytes around an anchor that are looked at
+constexpr std::size_t kWindowAfter = 1200;
+constexpr std::size_t kMaxAnchorBytes = 40;
+constexpr std::size_t kMaxLine = 4000;  // of the line after it
 
 // How much must follow a word for it to state an answer.
 enum class Strength : std::uint8_t {
@@ -176,7 +181,8 @@ class Statement {
   // The value that begins at text[from]: the line, its first clause, its first mathematics, its
   // first number.
   std::optional<Span> value_at(std::size_t from, bool whole_only) const {
-    std::size_t to = std::min(text_.find('\n', from), text_.size());
+    std::size_t to = std::min(from + kMaxLine, text_.size());
+    to = std::min(text_.substr(0, to).find('\n', from), to);
     const std::string low = lower_case(text_.substr(from, to - from));
     if (rules_.final_only) {  // a box after the statement is no part of it
       const std::size_t box = low.find("\\boxed");
@@ -408,6 +414,56 @@ std::size_t after_english(std::string_view text, std::string_view low, std::size
   return best == npos ? npos : skip_verbs(low, best, ignored);
 }
 
+// The anchor that begins at text[i], or null. Two bytes decide almost everywhere.
+const Anchor* anchor_at(std::string_view text, std::size_t i) {
+  static const std::bitset<1U << 16U> kStarts = [] {
+    std::bitset<1U << 16U> starts;
+    const auto add = [&](char first, char second) {
+      starts.set(static_cast<std::size_t>(static_cast<unsigned char>(first)) << 8U |
+                 static_cast<unsigned char>(second));
+    };
+    const auto upper = [](char c) {
+      return c >= 'a' && c <= 'z' ? static_cast<char>(c - 0x20) : c;
+    };
+    for (const Anchor& anchor : kAnchors) {
+      const char first = anchor.text[0];
+      const char second = anchor.text[1];
+      for (const char a : {first, upper(first)}) {
+        add(a, second);
+        add(a, upper(second));
+      }
+      // Capitals of two bytes: "Ответ", "Απάντηση".
+      for (const char lead : {'\xC3', '\xC4', '\xCE', '\xD0'}) {
+        for (int b = 0x80; b < 0xC0; ++b) {
+          const std::array<char, 2> pair = {lead, static_cast<char>(b)};
+          const std::string low = lower_case(std::string_view(pair.data(), 2));
+          if (low[0] == first && low[1] == second) {
+            add(pair[0], pair[1]);
+          }
+        }
+      }
+    }
+    return starts;
+  }();
+  if (i + 1 >= text.size() ||
+      !kStarts[static_cast<std::size_t>(static_cast<unsigned char>(text[i])) << 8U |
+               static_cast<unsigned char>(text[i + 1])]) {
+    return nullptr;
+  }
+  // Scripts without capitals need no lower case.
+  const bool has_case = static_cast<unsigned char>(text[i]) < 0xD2;
+  const std::string low = has_case ? lower_case(text.substr(i, kMaxAnchorBytes)) : std::string();
+  const std::string_view here = has_case ? std::string_view(low) : text.substr(i, kMaxAnchorBytes);
+  const Anchor* longest = nullptr;
+  for (const Anchor& anchor : kAnchors) {
+    if (here.starts_with(anchor.text) &&
+        (longest == nullptr || longest->text.size() < anchor.text.size())) {
+      longest = &anchor;
+    }
+  }
+  return longest;
+}
+
 }  // namespace
 
 std::string_view after_verb(std::string_view line) {
@@ -426,76 +482,75 @@ std::string_view after_verb(std::string_view line) {
 std::optional<Stated> find_statement(std::string_view text,
                                      const std::function<int(std::string_view)>& read_level,
                                      const StatementRules& rules) {
-  // The anchors by their first byte.
-  static const auto* const kByFirst = [] {
-    auto* table = new std::array<std::vector<const Anchor*>, 256>();
-    for (const Anchor& anchor : kAnchors) {
-      (*table)[static_cast<unsigned char>(anchor.text.front())].push_back(&anchor);
-    }
-    return table;
-  }();
   const Statement statement(text, read_level, rules);
-  const std::string all = lower_case(text);
-  const std::string_view low = all;
   std::int64_t tried = 0;
+  std::int64_t seen = 0;
   bool is_earlier = false;
   for (std::size_t i = text.size(); i-- > 0;) {
-    for (const Anchor* anchor : (*kByFirst)[static_cast<unsigned char>(low[i])]) {
-      if (low.compare(i, anchor->text.size(), anchor->text) != 0) {
+    const Anchor* anchor = anchor_at(text, i);
+    if (anchor == nullptr) {
+      continue;
+    }
+    if (++seen > 4 * bounds::kMaxStatements) {
+      return std::nullopt;
+    }
+    // What stands around the anchor, in lower case; the rest of the text does not matter.
+    const std::size_t start = i - std::min(i, kWindowBefore);
+    const std::string_view window = text.substr(start, i - start + kWindowAfter);
+    const std::string lowered = lower_case(window);
+    const std::string_view low = lowered;
+    const std::size_t at = i - start;
+    const std::size_t after = at + anchor->text.size();
+    const bool is_weak = anchor->strength == Strength::kWeak;
+    if (rules.final_only) {
+      std::size_t k = at;
+      while (k > 0 && is_space(low[k - 1])) {
+        --k;
+      }
+      if (!low.substr(0, k).ends_with("final")) {
         continue;
       }
-      const std::size_t after = i + anchor->text.size();
-      const bool is_weak = anchor->strength == Strength::kWeak;
-      if (rules.final_only) {
-        std::size_t k = i;
-        while (k > 0 && is_space(low[k - 1])) {
-          --k;
-        }
-        if (!low.substr(0, k).ends_with("final")) {
+    }
+    std::size_t from = after;
+    bool has_verb = false;
+    switch (anchor->strength) {
+      case Strength::kLine:
+        if (i > 0 && text[i - 1] != '\n') {
           continue;
         }
-      }
-      std::size_t from = after;
-      bool has_verb = false;
-      switch (anchor->strength) {
-        case Strength::kLine:
-          if (i > 0 && low[i - 1] != '\n') {
-            continue;
+        break;
+      case Strength::kMark:
+        from = skip_signs(low, after, has_verb);
+        break;
+      case Strength::kEnglish:
+      case Strength::kWeak:
+        if (const std::string_view sentence = sentence_before(window, low, at);
+            !sentence.empty() && !is_weak) {
+          if (const auto value = statement.value_before(sentence)) {
+            return Stated{*value, i, is_earlier};
           }
-          break;
-        case Strength::kMark:
-          from = skip_signs(low, after, has_verb);
-          break;
-        case Strength::kEnglish:
-        case Strength::kWeak:
-          if (const std::string_view sentence = sentence_before(text, low, i);
-              !sentence.empty() && !is_weak) {
-            if (const auto value = statement.value_before(sentence)) {
-              return Stated{*value, i, is_earlier};
-            }
-          }
-          from = after_english(text, low, after, is_weak);
-          break;
-        case Strength::kWord:
-          // Endings: "jawabannya", "răspunsul"
-          while (from < low.size() && low[from] >= 'a' && low[from] <= 'z' && from < after + 6) {
-            ++from;
-          }
-          from = skip_verbs(low, from, has_verb);
-          break;
-      }
-      if (from == npos || from >= text.size()) {
-        is_earlier = is_earlier || !is_weak;
-        continue;
-      }
-      if (++tried > bounds::kMaxStatements) {
-        return std::nullopt;
-      }
-      if (const auto value = statement.value_at(from, is_weak)) {
-        return Stated{*value, i, is_earlier};
-      }
-      is_earlier = is_earlier || !is_weak;
+        }
+        from = after_english(window, low, after, is_weak);
+        break;
+      case Strength::kWord:
+        // Endings: "jawabannya", "răspunsul"
+        while (from < low.size() && low[from] >= 'a' && low[from] <= 'z' && from < after + 6) {
+          ++from;
+        }
+        from = skip_verbs(low, from, has_verb);
+        break;
     }
+    if (from == npos || from >= window.size()) {
+      is_earlier = is_earlier || !is_weak;
+      continue;
+    }
+    if (++tried > bounds::kMaxStatements) {
+      return std::nullopt;
+    }
+    if (const auto value = statement.value_at(start + from, is_weak)) {
+      return Stated{*value, i, is_earlier};
+    }
+    is_earlier = is_earlier || !is_weak;
   }
   return std::nullopt;
 }

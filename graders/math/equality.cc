@@ -224,6 +224,9 @@ std::string_view unwrap_answer(std::string_view text) {
 }
 
 Readable how_readable(std::string_view text) {
+  if (static_cast<std::int64_t>(text.size()) > bounds::kMaxExpressionBytes * 4) {
+    return Readable::kNo;
+  }
   const std::string_view bare = unwrap_answer(text);
   // A sentence with a number in it is neither a value nor a text answer.
   std::size_t run = 0;

@@ -146,7 +146,10 @@ Parser::Id Parser::with_unit(Id value) {
 // "101_{two}", "(101)_2", "101_{\text{2}}", "543 base 7", "FF_{16}", "1A_{12}": digits in a base
 // as the whole answer. Nothing is taken where it is something else.
 std::optional<Expression> Parser::whole_in_base() {
-  if (t_.size() < 3) {
+  const bool may_be = t_.size() >= 3 && std::any_of(t_.begin() + 1, t_.end(), [](const Token& one) {
+                        return one.text == "_" || one.text.find("base") != std::string::npos;
+                      });
+  if (!may_be) {
     return std::nullopt;
   }
   std::size_t k = 0;
