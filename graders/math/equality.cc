@@ -310,7 +310,7 @@ MathComparison compare_math(std::string_view gold, std::string_view pred, const 
   }
   result.gold_form = normal_string(g);
   result.pred_form = normal_string(p);
-  if (p.empty()) {
+  if (p.empty() || result.pred_form.empty()) {
     result.outcome = Outcome::kNoAnswer;
     result.evidence = "the answer is empty";
     return result;
