@@ -153,8 +153,14 @@ void Lexer::number() {
       i_ += 3;
     }
   }
+  // "3e+4" is 30000, but "3e+4\\pi" has Euler's number.
+  const auto before_pi = [&] {
+    const std::string_view rest = s_.substr(i_ + 2 + count_digits(i_ + 2));
+    return rest.starts_with("\\pi") || rest.starts_with("\u03c0");
+  };
   if ((peek() == 'e' || peek() == 'E') &&
-      (is_digit(peek(1)) || ((peek(1) == '-' || peek(1) == '+') && is_digit(peek(2))))) {
+      (is_digit(peek(1)) ||
+       ((peek(1) == '-' || peek(1) == '+') && is_digit(peek(2)) && !before_pi()))) {
     text += 'e';
     ++i_;
     text += s_[i_++];
