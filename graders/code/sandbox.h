@@ -71,7 +71,7 @@ struct RunLimits {
 };
 
 struct ProgramSpec {
-  std::string language = "python";  // a name of languages()
+  std::string language = "python";  // a name of sandbox_languages()
   std::string source;
   ProgramMode mode = ProgramMode::kStdin;
   std::string fn_name;  // kFunctional: attribute of Solution(), else of the module
@@ -109,6 +109,7 @@ struct RunResult {
   double cpu_s = 0;          // of all processes
   double wall_s = 0;
   double peak_mib = 0;
+  std::int64_t kill_us = 0;    // from the decision to kill, or the end, to an empty slot
   bool ended_process = false;  // run_shared(): the process is gone with this result
 };
 
