@@ -277,7 +277,14 @@ void Supervisor::stop_slot() {
   }
   if (init_pid_ > 0) {
     kill(init_pid_, SIGKILL);
-    waitpid(init_pid_, nullptr, 0);
+    // Programs whose fork server died came to this process, the nearest one that adopts; the init
+    // does not end before they are waited for.
+    for (pid_t reaped = 0; reaped != init_pid_;) {
+      reaped = waitpid(-1, nullptr, 0);
+      if (reaped < 0 && errno != EINTR) {
+        break;
+      }
+    }
   }
   init_pid_ = -1;
   for (int* fd : {&init_pidfd_, &init_socket_}) {
