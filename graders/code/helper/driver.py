@@ -328,7 +328,7 @@ def run_functional(source, fn_name):
         if PROFILE != STRICT:
             _setrecursionlimit(50000)
         module.__dict__['__name__'] = 'tmp_sol'
-        sys.modules['tmp_sol'] = module
+        sys.modules['tmp_sol'] = sys.modules['__main__'] = module
         _exec(code, module.__dict__)
         holder = module.Solution() if 'class Solution' in source else module
         value = getattr(holder, fn_name)(*arguments)

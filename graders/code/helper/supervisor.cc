@@ -68,19 +68,6 @@ void remove_tree_contents(int dir, int depth) {
   closedir(stream);
 }
 
-// Nanoseconds that a process's main thread waited for a processor; -1 unknown.
-std::int64_t waiting_ns(pid_t pid) {
-  char path[64];
-  char text[128];
-  long long waited = 0;
-  std::snprintf(path, sizeof path, "/proc/%d/schedstat", static_cast<int>(pid));
-  if (pid <= 0 || read_text(path, text, sizeof text) <= 0 ||
-      std::sscanf(text, "%*s %lld", &waited) != 1) {
-    return -1;
-  }
-  return waited;
-}
-
 int n_processors() {
   static const long n = sysconf(_SC_NPROCESSORS_ONLN);
   return n < 1 ? 1 : static_cast<int>(n);
@@ -496,7 +483,6 @@ void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::R
   }
 
   // The run.
-  pid_t main_pid = -1;
   int status = 0;
   bool has_ended = false;
   double main_cpu_s = 0;
@@ -504,6 +490,8 @@ void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::R
   std::int64_t peak_rss = 0;
   double end = start;
   double decided = 0;
+  double waited = 0;  // for a processor
+  std::int64_t wait_seen = 0;
   bool killing = false;
   report.why = wire::Why::kEnded;
   // With groups one look at the kernel's count; else what main used so far, orphans included.
@@ -518,6 +506,9 @@ void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::R
     if (now.rss_bytes > peak_rss) {
       peak_rss = now.rss_bytes;
     }
+    // Of processes that ended meanwhile nothing is lost: only growth counts.
+    waited += 1e-9 * static_cast<double>(now.wait_ns > wait_seen ? now.wait_ns - wait_seen : 0);
+    wait_seen = now.wait_ns;
     return 1e-9 * static_cast<double>(now.cpu_ns - reaped_before);
   };
   const auto waited_s = [&]() -> double {
@@ -525,8 +516,7 @@ void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::R
     if (pressure >= 0 && pressure_before >= 0) {
       return 1e-6 * static_cast<double>(pressure - pressure_before);
     }
-    const std::int64_t waited = waiting_ns(main_pid);
-    return waited < 0 ? 0 : 1e-9 * static_cast<double>(waited);
+    return waited;
   };
   const auto decide = [&](wire::Why why) {
     if (!killing) {
@@ -536,7 +526,6 @@ void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::R
     }
   };
   double cpu_s = 0;
-  double waited = 0;
   bool wants_init_reply = false;
   const auto send_clean = [&] {
     if (!has_namespaces_ || wants_init_reply) {
@@ -585,7 +574,6 @@ void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::R
       long maxrss_kib = 0;
       int pid = 0;
       if (std::sscanf(text, "S %d", &pid) == 1) {
-        main_pid = pid;
         if (config_.level == 'A') {
           char path[64];
           std::snprintf(path, sizeof path, "/proc/%d/oom_score_adj", pid);
@@ -649,9 +637,7 @@ void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::R
   if (!killing) {
     decided = end;
   }
-  if (cgroup_.has_cpu() || waited > 0) {
-    waited = std::fmax(waited, cgroup_.has_cpu() ? waited_s() : 0);
-  }
+  waited = waited_s();
   cpu_s = cgroup_.has_cpu() ? 1e-9 * static_cast<double>(cgroup_.cpu_ns() - cpu_before)
                             : std::fmax(cpu_s, main_cpu_s);
   if (!failed && report.why == wire::Why::kEnded && cpu_s >= request.cpu_s) {
@@ -739,9 +725,9 @@ bool Supervisor::measure(const wire::Request& request, InitReply& reply) {
   pid_t pids[512];
   const int n = descendants(pids, 512);
   for (const bool is_exact : {false, true}) {
-    reply.rss_bytes = reply.cpu_ns = 0;
+    reply.rss_bytes = reply.cpu_ns = reply.wait_ns = 0;
     for (int i = 0; i < n; ++i) {
-      add_usage(pids[i], is_exact, &reply.rss_bytes, &reply.cpu_ns);
+      add_usage(pids[i], is_exact, reply);
     }
     if (reply.rss_bytes <= request.memory_bytes) {
       break;
