@@ -588,7 +588,6 @@ def serve():
                 _exit(112)
         for fd in fds:
             _close(fd)
-        supervisor.send(b'S %d' % pid)
         _, status, usage = os.wait4(pid, 0)
         cpu_us = int((usage.ru_utime + usage.ru_stime) * 1e6)
         supervisor.send(b'E %d %d %d' % (status, cpu_us, usage.ru_maxrss))

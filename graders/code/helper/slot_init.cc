@@ -402,7 +402,7 @@ void add_usage(int pid, bool is_exact, InitReply& total) {
                     &times[0], &times[1], &times[2], &times[3]) == 4) {
       static const long ticks = sysconf(_SC_CLK_TCK);
       total.cpu_ns += static_cast<std::int64_t>(times[0] + times[1] + times[2] + times[3]) *
-                 (1'000'000'000ll / ticks);
+                      (1'000'000'000ll / ticks);
     }
   }
   long long waited = 0;

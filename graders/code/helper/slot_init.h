@@ -23,7 +23,7 @@ struct InitReply {
   std::int32_t has_proc = 0;
   std::int32_t n_processes = 0;
   std::int64_t rss_bytes = 0;  // W: sum over processes
-  std::int64_t wait_ns = 0;     // W: of the living, runnable without a processor
+  std::int64_t wait_ns = 0;    // W: of the living, runnable without a processor
   std::int64_t cpu_ns = 0;     // W: of the living and of what they and init waited for
   char message[200] = {};
 };

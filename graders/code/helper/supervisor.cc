@@ -109,6 +109,12 @@ int Supervisor::main_loop() {
     if (!send_message(socket_, &report, sizeof report, nullptr, 0)) {
       break;
     }
+    if (needs_clean_) {
+      needs_clean_ = false;
+      if (!clean(request, failure)) {
+        stop_slot();
+      }
+    }
   }
   stop_slot();
   cgroup_.close();
@@ -124,6 +130,9 @@ int Supervisor::main_loop() {
 
 bool Supervisor::configure(const wire::Config& config, Failure& failure) {
   config_ = config;
+  // This process and the slot's init do little and others wait for it; programs run at normal
+  // priority.
+  setpriority(PRIO_PROCESS, 0, -10);
   has_namespaces_ = config.level != 'C';
   if (geteuid() == 0) {
     // Two ids that nobody else has: the slot's own root and its programs.
@@ -357,11 +366,12 @@ bool Supervisor::start_server(Server& server, wire::Engine engine, wire::Profile
   bool ok = pid > 0 || failure.set_errno("fork a server");
   if (ok && config_.level == 'A') {
     ok = cgroup_.enter(pid, failure);
-    // Last to be chosen when memory runs out, but one: the programs are raised above it.
+    // Inherited by the programs: first to go when the machine's memory runs out and, as set with
+    // privilege, never lower again.
     if (ok) {
       char path[64];
       std::snprintf(path, sizeof path, "/proc/%d/oom_score_adj", static_cast<int>(pid));
-      write_text(path, "0");
+      write_text(path, "1000");
     }
   }
   ok = ok && write(go[1], "g", 1) == 1;
@@ -523,6 +533,10 @@ void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::R
       report.why = why;
       decided = now_s();
       killing = true;
+      // On a busy machine a process waits for its turn even to die.
+      if (config_.level == 'A') {
+        setpriority(PRIO_USER, scratch_uid_ + 1, -20);
+      }
     }
   };
   double cpu_s = 0;
@@ -572,14 +586,7 @@ void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::R
       text[n] = '\0';
       long long main_cpu_us = 0;
       long maxrss_kib = 0;
-      int pid = 0;
-      if (std::sscanf(text, "S %d", &pid) == 1) {
-        if (config_.level == 'A') {
-          char path[64];
-          std::snprintf(path, sizeof path, "/proc/%d/oom_score_adj", pid);
-          write_text(path, "1000");  // and, as set with privilege, never lower again
-        }
-      } else if (std::sscanf(text, "E %d %lld %ld", &status, &main_cpu_us, &maxrss_kib) == 3) {
+      if (std::sscanf(text, "E %d %lld %ld", &status, &main_cpu_us, &maxrss_kib) == 3) {
         end = now_s();
         has_ended = true;
         main_cpu_s = 1e-6 * static_cast<double>(main_cpu_us);
@@ -644,9 +651,14 @@ void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::R
     report.why = wire::Why::kCpu;
   }
 
-  // Whatever the program left behind.
+  // Whatever the program left behind. Where the group counts no process but the servers, files and
+  // System V objects are all there can be: they can wait until the answer is on its way.
   if (!failed) {
-    if (has_namespaces_) {
+    // A SIGKILL may be the death of the slot's init, which must be asked then.
+    const bool may_wait = !killing && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    if (has_namespaces_ && may_wait && cgroup_.has_pids() && cgroup_.n_processes() == n_servers()) {
+      needs_clean_ = true;
+    } else if (has_namespaces_) {
       send_clean();
       InitReply reply;
       pollfd waiting{init_socket_, POLLIN, 0};
@@ -666,6 +678,9 @@ void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::R
     } else {
       clean_without_namespaces(request);
     }
+  }
+  if (killing && config_.level == 'A') {
+    setpriority(PRIO_USER, scratch_uid_ + 1, 0);  // the fork servers and what they will fork
   }
   report.kill_us = static_cast<std::int64_t>((now_s() - decided) * 1e6);
   report.oom_kills = cgroup_.oom_kills() - oom_before;

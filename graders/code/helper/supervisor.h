@@ -57,6 +57,7 @@ class Supervisor {
   std::int64_t scratch_bytes_ = -1, scratch_inodes_ = -1;
   char scratch_[300] = "/tmp";  // level C: the folder of this slot
   Server servers_[4];           // native, then Python by profile
+  bool needs_clean_ = false;    // after the report
   bool stop_asked_ = false;
   bool quit_ = false;
 };
