@@ -14,6 +14,9 @@
 
 namespace r1eval::helper {
 
+// Removes what is in the folder `dir`, which is closed. Never follows links.
+void remove_tree_contents(int dir, int depth);
+
 class Supervisor {
  public:
   explicit Supervisor(int socket) : socket_(socket) {}
