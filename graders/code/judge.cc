@@ -279,8 +279,9 @@ class Judge {
       judgement_.verdict = CodeVerdict::kWa;
       judgement_.got = cut_middle(run.stderr_tail, kShownBytes);
     }
-    if (run.end == RunEnd::kFinished && !python_strip(run.stdout_bytes).ends_with("\n" + token) &&
-        python_strip(run.stdout_bytes) != token) {
+    // What the program printed may still have been in a buffer, and come after the token.
+    if (run.end == RunEnd::kFinished &&
+        run.stdout_bytes.find("\n" + token + "\n") == std::string::npos) {
       judgement_.verdict = CodeVerdict::kRe;
       judgement_.detail = "the program ended before its tests did";
     }
