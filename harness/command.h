@@ -23,6 +23,7 @@ void add_models_commands(CLI::App& app, Action& action);  // models list|fetch|p
 void add_score_commands(CLI::App& app, Action& action);   // score, split-thinking
 void add_score_code_command(CLI::App& score, Action& action);  // under score
 void add_bench_commands(CLI::App& app, Action& action);        // bench engine|graders
+void add_sandbox_commands(CLI::App& app, Action& action);      // sandbox run
 void add_serve_mock_commands(CLI::App& app, Action& action);   // serve-mock
 
 }  // namespace r1eval

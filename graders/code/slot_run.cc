@@ -165,6 +165,7 @@ SlotOutcome run_on_slot(SlotPool& slots, const SlotRun& run, const PumpResultWat
     result.signal = report.signal;
     result.cpu_s = report.cpu_s;
     result.wall_s = report.wall_s;
+    result.elapsed_s = report.elapsed_s;
     result.peak_mib = static_cast<double>(report.peak_bytes) / (1 << 20);
     result.kill_us = report.kill_us;
     result.stdout_bytes = std::move(pumped.stdout_bytes);

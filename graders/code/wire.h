@@ -103,7 +103,8 @@ struct Report {
   std::int32_t signal = 0;
   std::uint32_t oom_kills = 0;
   double cpu_s = 0;
-  double wall_s = 0;
+  double wall_s = 0;     // without time in which it waited for a processor
+  double elapsed_s = 0;  // with it
   std::int64_t peak_bytes = 0;
   std::int64_t kill_us =
       0;  // from the decision to kill, or the main process's end, to an empty slot

@@ -42,11 +42,15 @@ PRELUDE = '\n'.join(
     ['sys.setrecursionlimit(50000)', ''])
 
 
-def prelude_names():
-    names = {'__builtins__': builtins}
-    exec(compile(PRELUDE, '<prelude>', 'exec'), names)
-    sys.setrecursionlimit(1000)
-    return names
+def make_module():
+    """The module of the program to come. A fork has a copy anyway, so it is filled once, here: copying
+    the prelude's names in every child would touch all the pages that they lie in."""
+    module = types.ModuleType('__main__')
+    module.__dict__['__builtins__'] = builtins
+    if PROFILE != STRICT:
+        exec(compile(PRELUDE, '<prelude>', 'exec'), module.__dict__)
+        sys.setrecursionlimit(1000)
+    return module
 
 
 # The site module is not imported, yet scripts may call what it adds.
@@ -253,13 +257,15 @@ def finish(code, module):
             if stream is sys.stdout:
                 show_exception(error)
                 code = code or 120
-    if module is not None:
-        # Files that the program opened on its output and never closed write out when they die.
-        try:
-            module.__dict__.clear()
-            gc.collect()
-        except BaseException:
-            pass
+    # Files that the program opened on its output and never closed write out when they die. The
+    # prelude's names stay: dropping a thousand of them costs more than all else here.
+    try:
+        names = module.__dict__
+        while _len(names) > N_NAMES:
+            names.popitem()
+        gc.collect()
+    except BaseException:
+        pass
     try:
         own_stdout.flush()
     except BaseException:
@@ -267,25 +273,17 @@ def finish(code, module):
     _exit(code)
 
 
-own_stdout = None
-
-
 def run_stdin(source):
-    global own_stdout
-    own_stdout = sys.stdout
     try:
         code = _compile(source, 'main.py', 'exec', dont_inherit=True)
     except BaseException as error:
         show_exception(error)
         sys.stderr.flush()
         _exit(EXIT_MEMORY_ERROR if _isinstance(error, MemoryError) else EXIT_COMPILE_ERROR)
-    module = types.ModuleType('__main__')
+    module = MODULE
     if PROFILE != STRICT:
-        module.__dict__.update(PRELUDE_NAMES)
         _setrecursionlimit(50000)
-    module.__dict__['__builtins__'] = builtins
     module.__dict__['__file__'] = 'main.py'
-    module.__dict__['__name__'] = '__main__'
     sys.modules['__main__'] = module
     sys.argv = ['main.py']
     status = 0
@@ -313,7 +311,7 @@ def run_stdin(source):
 
 
 def run_functional(source, fn_name):
-    module = types.ModuleType('tmp_sol')
+    module = MODULE
     tag, data = b'E', b''
     arguments = []
     try:
@@ -333,9 +331,7 @@ def run_functional(source, fn_name):
         _exit(0)
     try:
         if PROFILE != STRICT:
-            module.__dict__.update(PRELUDE_NAMES)
             _setrecursionlimit(50000)
-        module.__dict__['__builtins__'] = builtins
         module.__dict__['__name__'] = 'tmp_sol'
         sys.modules['tmp_sol'] = module
         _exec(code, module.__dict__)
@@ -554,7 +550,6 @@ def child(request, fds):
     os.chdir(SCRATCH)
     random.seed(seed)
     set_limits(cpu_s, memory, address_space, file_bytes)
-    open_streams()
     source = source.decode('utf-8', 'replace')
     # From here on what goes wrong is the program's: the library takes a run without this byte as ours.
     _write(result if mode == 'stdin' else RESULT, b'B')
@@ -612,7 +607,10 @@ except OSError:
     RULESET = False
 
 sys.path[:] = [one for one in sys.path if one] + ['/usr/lib/python3/dist-packages']
-PRELUDE_NAMES = prelude_names()
+open_streams()
+own_stdout = sys.stdout
+MODULE = make_module()
+N_NAMES = len(MODULE.__dict__)
 if PROFILE != STRICT:
     _set_digits(50000)
 threading.stack_size(16 << 20)  # the main thread's may be as large as the memory limit

@@ -18,9 +18,18 @@
 namespace r1eval::helper {
 namespace {
 
-const char* const kEnvironment[] = {
-    "PATH=/usr/bin:/bin", "LANG=C.UTF-8",      "LC_ALL=C.UTF-8",         "TZ=UTC", "HOME=/tmp",
-    "TMPDIR=/tmp",        "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", nullptr};
+// Filled in once, before the first fork.
+char home_word[300];
+char temporary_word[300];
+const char* const kEnvironment[] = {"PATH=/usr/bin:/bin",
+                                    "LANG=C.UTF-8",
+                                    "LC_ALL=C.UTF-8",
+                                    "TZ=UTC",
+                                    "OMP_NUM_THREADS=1",
+                                    "OPENBLAS_NUM_THREADS=1",
+                                    home_word,
+                                    temporary_word,
+                                    nullptr};
 
 void lower(decltype(RLIMIT_CPU) which, rlim_t soft, rlim_t hard) {
   rlimit old{};
@@ -135,6 +144,8 @@ bool copy_all(int from, int to) {
 }  // namespace
 
 void serve_native(int socket, const char* scratch) {
+  std::snprintf(home_word, sizeof home_word, "HOME=%s", scratch);
+  std::snprintf(temporary_word, sizeof temporary_word, "TMPDIR=%s", scratch);
   send_message(socket, "R", 1, nullptr, 0);
   for (;;) {
     wire::Request request;
