@@ -23,7 +23,7 @@ class CodeExecutor {
  public:
   virtual ~CodeExecutor() = default;
   // Programs that run at a time; more callers wait.
-  virtual int slots() const = 0;
+  virtual int slots() const { return 1; }
 
   // Under which isolation and interpreter programs run, for records; empty: nothing to say.
   virtual std::string description() const { return ""; }

@@ -38,8 +38,6 @@ class ScriptedExecutor : public CodeExecutor {
  public:
   explicit ScriptedExecutor(std::vector<RunResult> results) : results_(std::move(results)) {}
 
-  int slots() const override { return 1; }
-
   RunResult run(const ProgramSpec& program, const RunInput&, const RunLimits&) override {
     last_program = program;
     return results_[n_runs++];
@@ -206,8 +204,6 @@ TEST(CodeJudgeTest, OfficialRunnerReportsErrorsAsItsOwn) {
 class TokenExecutor : public CodeExecutor {
  public:
   explicit TokenExecutor(bool reaches_the_end) : reaches_the_end_(reaches_the_end) {}
-
-  int slots() const override { return 1; }
 
   RunResult run(const ProgramSpec& program, const RunInput&, const RunLimits&) override {
     source = program.source;
