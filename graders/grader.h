@@ -52,6 +52,9 @@ class Grader {
   // Do two answers (not golds) say the same? For votes; symmetric.
   virtual bool same_answer(std::string_view a, std::string_view b) const { return a == b; }
 
+  // May answers be counted in a majority vote? Programs may not: nothing says which are the same.
+  virtual bool has_votes() const { return true; }
+
   // Does grade() wait for something outside this process? Then it belongs on threads that may wait.
   virtual bool waits() const { return false; }
 

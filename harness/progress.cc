@@ -100,6 +100,12 @@ void Progress::sample_done(std::int64_t tokens, bool truncated, bool scored, boo
   counts_.correct += correct ? 1 : 0;
 }
 
+void Progress::sample_graded(bool scored, bool correct) {
+  const std::lock_guard lock(mutex_);
+  counts_.scored += scored ? 1 : 0;
+  counts_.correct += correct ? 1 : 0;
+}
+
 void Progress::sample_failed() {
   const std::lock_guard lock(mutex_);
   --counts_.in_flight;

@@ -28,13 +28,27 @@ void Recorder::take(std::int64_t index, Completion completion) {
   }
   bool scored = false;
   bool correct = false;
-  if (grade_) {
+  const PlannedTask& planned = plan_.tasks[static_cast<std::size_t>(sample.task)];
+  const bool truncated = record.truncated;
+  if (grade_ && planned.grader != nullptr && planned.grader->waits()) {
+    to_grade_.try_push({index, std::move(record)});
+  } else if (grade_) {
     Verdict verdict = grade_record(plan_, sample, record);
     scored = verdict.outcome != Outcome::kUnscored;
     correct = verdict.outcome == Outcome::kCorrect;
     verdicts_[static_cast<std::size_t>(index)] = std::move(verdict);
   }
-  progress_.sample_done(tokens, record.truncated, scored, correct);
+  progress_.sample_done(tokens, truncated, scored, correct);
+}
+
+void Recorder::grade_waiting() {
+  while (std::optional<Waiting> waiting = to_grade_.pop()) {
+    const auto i = static_cast<std::size_t>(waiting->index);
+    Verdict verdict = grade_record(plan_, plan_.samples[i], waiting->record);
+    progress_.sample_graded(verdict.outcome != Outcome::kUnscored,
+                            verdict.outcome == Outcome::kCorrect);
+    verdicts_[i] = std::move(verdict);
+  }
 }
 
 void Recorder::take_failure(const PlannedSample& sample, const Completion& completion) {

@@ -53,7 +53,9 @@ class MissingSamples : public RequestSource {
 };
 
 // Takes completions from the backend's threads, and on one thread of its own records and grades
-// them: recording first, so that a crash in between costs a grade, never a sample.
+// them: recording first, so that a crash in between costs a grade, never a sample. Graders that
+// wait for programs have threads of their own; what these cannot take in time is left without a
+// verdict here and graded after the run.
 class Recorder : public CompletionSink {
  public:
   Recorder(const Plan& plan, RunStore& store, const ThinkTags& tags, Progress& progress,
@@ -65,8 +67,13 @@ class Recorder : public CompletionSink {
         cancel_(cancel),
         grade_(grade),
         verdicts_(plan.samples.size()),
+        to_grade_(kWaitingRecords),
         queue_(kCapacity),
-        thread_([this] { work(); }) {}
+        thread_([this] { work(); }) {
+    for (std::int64_t i = 0; grade && i < grading_threads(plan); ++i) {
+      grading_threads_.emplace_back([this] { grade_waiting(); });
+    }
+  }
 
   ~Recorder() override { finish(); }
 
@@ -80,6 +87,15 @@ class Recorder : public CompletionSink {
     if (thread_.joinable()) {
       thread_.join();
     }
+    if (cancel_.is_draining()) {
+      to_grade_.clear_and_close();
+    } else {
+      to_grade_.close();
+    }
+    for (std::thread& thread : grading_threads_) {
+      thread.join();
+    }
+    grading_threads_.clear();
   }
 
   std::vector<std::optional<Verdict>> take_verdicts() { return std::move(verdicts_); }
@@ -99,7 +115,15 @@ class Recorder : public CompletionSink {
     Completion completion;
   };
 
+  struct Waiting {
+    std::int64_t index;
+    SampleRecord record;
+  };
+
   static constexpr std::size_t kCapacity = 1024;
+  static constexpr std::size_t kWaitingRecords = 256;
+
+  void grade_waiting();
 
   void work() {
     while (std::optional<Done> done = queue_.pop()) {
@@ -116,12 +140,15 @@ class Recorder : public CompletionSink {
   Progress& progress_;
   CancelToken& cancel_;
   const bool grade_;
-  // Written by thread_ alone, read after finish().
+  // A slot is written by the one thread that grades its sample, and read after finish(); the rest
+  // by thread_ alone.
   std::vector<std::optional<Verdict>> verdicts_;
   Status status_;
   std::int64_t n_failed_ = 0;
   std::int64_t n_configuration_errors_ = 0;
   std::vector<std::string> failures_;
+  BoundedQueue<Waiting> to_grade_;
+  std::vector<std::thread> grading_threads_;
   BoundedQueue<Done> queue_;
   std::thread thread_;
 };

@@ -66,7 +66,8 @@ Status copy_file(const std::string& from, const std::string& place) {
 Status DatasetStore::fetch(const Task& task, const Say& say) const {
   std::vector<const SourceFile*> missing;
   for (const SourceFile& file : task.sources) {
-    if (!file.path.empty() && !path_exists(place(task, file))) {
+    if (!file.path.empty() && file.is_official && file.release <= task.release &&
+        !path_exists(place(task, file))) {
       missing.push_back(&file);
     }
   }
@@ -128,11 +129,13 @@ Status DatasetStore::import(const Task& task, const std::string& path, const Say
   std::map<std::string, const SourceFile*> by_name;
   std::map<std::int64_t, bool> sizes;
   std::size_t n_wanted = 0;
+  std::size_t n_pinned_required = 0;
   for (const SourceFile& file : task.sources) {
     if (file.path.empty()) {
       continue;
     }
     ++n_wanted;
+    n_pinned_required += !file.sha256.empty() && !file.is_optional ? 1 : 0;
     if (file.sha256.empty()) {
       by_name[base_name(file.path)] = &file;
     } else {
@@ -185,7 +188,7 @@ Status DatasetStore::import(const Task& task, const std::string& path, const Say
     }
   } else {
     R1_RETURN_IF_ERROR(look_at(path));
-    if (found.empty() && !by_name.empty() && by_hash.empty()) {
+    if (found.empty() && !by_name.empty() && (by_hash.empty() || n_pinned_required == 0)) {
       found.emplace(by_name.begin()->second, path);  // a single file of the user's, under any name
     }
     if (found.empty() && !task.archive_sha256.empty()) {
@@ -210,6 +213,11 @@ Status DatasetStore::import(const Task& task, const std::string& path, const Say
         missing += (missing.empty() ? "" : ", ") + file.path;
       }
     }
+  }
+  if (found.empty() && n_missing == 0) {
+    return fail(ErrorCode::kParse,
+                fmt::format("{}: none of its files was found at {}. Nothing was imported.{}",
+                            task.name, path, near_miss.empty() ? "" : " " + near_miss));
   }
   if (n_missing > 0) {
     return fail(

@@ -67,6 +67,8 @@ class CodeGrader : public Grader {
 
   bool waits() const override { return true; }
 
+  bool has_votes() const override { return false; }
+
   Status check_target(const GradeRequest& request) const override {
     if (!request.load_tests) {
       return fail(ErrorCode::kUnsupported, "the item has no tests");
@@ -134,7 +136,6 @@ class CodeGrader : public Grader {
         verdict.outcome = Outcome::kIncorrect;
         break;
     }
-    // A vote among programs would need them to be compared; none is taken.
     verdict.pred_form = code_verdict_name(judgement.verdict);
     verdict.gold_form = "OK";
     verdict.rule =

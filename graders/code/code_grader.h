@@ -29,26 +29,4 @@ std::vector<std::string_view> differing_styles(std::string_view text, CodeStyle 
 Result<std::unique_ptr<Grader>> make_code_grader(const GraderSpec& spec,
                                                  std::shared_ptr<CodeExecutor> executor);
 
-// The sandbox as an executor.
-class SandboxExecutor : public CodeExecutor {
- public:
-  explicit SandboxExecutor(std::unique_ptr<Sandbox> sandbox) : sandbox_(std::move(sandbox)) {}
-
-  RunResult run(const ProgramSpec& program, const RunInput& input,
-                const RunLimits& limits) override {
-    return sandbox_->run(program, input, limits);
-  }
-
-  RunResult run_shared(
-      const ProgramSpec& program, std::span<const RunInput> inputs, const RunLimits& limits,
-      const std::function<bool(std::size_t, const RunResult&)>& on_result) override {
-    return sandbox_->run_shared(program, inputs, limits, on_result);
-  }
-
-  const Sandbox& sandbox() const { return *sandbox_; }
-
- private:
-  std::unique_ptr<Sandbox> sandbox_;
-};
-
 }  // namespace r1eval

@@ -192,11 +192,15 @@ class Judge {
       return true;
     }
     judgement_.verdict = outcome.verdict;
-    judgement_.first_failing_test = static_cast<std::int64_t>(test);
+    // A program that does not compile fails no test in particular.
+    judgement_.first_failing_test =
+        outcome.verdict == CodeVerdict::kCe ? -1 : static_cast<std::int64_t>(test);
     judgement_.detail = cut_middle(outcome.detail, kShownBytes);
     judgement_.got = std::move(outcome.got);
     judgement_.expected = std::move(outcome.expected);
-    judgement_.input = cut_middle(problem_.tests[test].input, kShownBytes);
+    if (outcome.verdict != CodeVerdict::kCe) {
+      judgement_.input = cut_middle(problem_.tests[test].input, kShownBytes);
+    }
     if (outcome.verdict != CodeVerdict::kIe) {
       judgement_.results.push_back(lcb_result_of(outcome.verdict, problem_.mode));
     }
@@ -245,7 +249,7 @@ class Judge {
       judgement_.detail = last.detail;
     } else if (n_passed == problem_.tests.size()) {
       judgement_.verdict = CodeVerdict::kOk;
-    } else if (judgement_.first_failing_test < 0) {
+    } else if (judgement_.verdict == CodeVerdict::kIe) {
       // The process ended between two tests.
       judgement_.verdict = last.end == RunEnd::kFinished ? CodeVerdict::kRe : verdict_of(last.end);
       judgement_.first_failing_test = static_cast<std::int64_t>(n_passed);
@@ -275,8 +279,9 @@ class Judge {
       judgement_.verdict = CodeVerdict::kWa;
       judgement_.got = cut_middle(run.stderr_tail, kShownBytes);
     }
-    if (run.end == RunEnd::kFinished && !python_strip(run.stdout_bytes).ends_with("\n" + token) &&
-        python_strip(run.stdout_bytes) != token) {
+    // What the program printed may still have been in a buffer, and come after the token.
+    if (run.end == RunEnd::kFinished &&
+        run.stdout_bytes.find("\n" + token + "\n") == std::string::npos) {
       judgement_.verdict = CodeVerdict::kRe;
       judgement_.detail = "the program ended before its tests did";
     }
@@ -284,7 +289,7 @@ class Judge {
       return;
     }
     if (judgement_.verdict != CodeVerdict::kOk) {
-      judgement_.first_failing_test = 0;
+      judgement_.first_failing_test = judgement_.verdict == CodeVerdict::kCe ? -1 : 0;
       judgement_.detail = cut_middle(judgement_.detail, kShownBytes);
     }
     judgement_.results.push_back(lcb_result_of(judgement_.verdict, problem_.mode));

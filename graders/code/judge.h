@@ -22,6 +22,12 @@ namespace r1eval {
 class CodeExecutor {
  public:
   virtual ~CodeExecutor() = default;
+  // Programs that run at a time; more callers wait.
+  virtual int slots() const { return 1; }
+
+  // Under which isolation and interpreter programs run, for records; empty: nothing to say.
+  virtual std::string description() const { return ""; }
+
   virtual RunResult run(const ProgramSpec& program, const RunInput& input,
                         const RunLimits& limits) = 0;
   virtual RunResult run_shared(

@@ -53,6 +53,10 @@ class ValueReader {
   Status items(CodeValue& value, std::size_t each, int depth) {
     std::size_t n = 0;
     R1_RETURN_IF_ERROR(count(n));
+    if (at_ >= bytes_.size() || bytes_[at_] != ':') {
+      return error("a broken count");
+    }
+    ++at_;
     for (std::size_t i = 0; i < n * each; ++i) {
       R1_RETURN_IF_ERROR(read_value(value.items.emplace_back(), depth + 1));
     }

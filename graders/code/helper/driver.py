@@ -7,6 +7,7 @@
 import _socket
 import array
 import ast
+import _sitebuiltins
 import atexit
 import fractions
 import decimal
@@ -51,6 +52,10 @@ def make_module():
         sys.setrecursionlimit(1000)
     return module
 
+
+# The site module is not imported, yet scripts may call what it adds.
+builtins.exit = _sitebuiltins.Quitter('exit', 'Ctrl-D (i.e. EOF)')
+builtins.quit = _sitebuiltins.Quitter('quit', 'Ctrl-D (i.e. EOF)')
 
 # Captured before any program runs, so that a program that replaces them changes nothing here.
 _read, _write, _exit, _pread, _close, _dup2 = (
@@ -395,7 +400,7 @@ def guard_official():
                  'renames truncate replace unlink fchmod fchown chmod chown chroot lchown getcwd '
                  'chdir').split():
         setattr(os, name, None)
-    builtins.exit = builtins.quit = builtins.help = None
+    builtins.quit = builtins.help = None
     for name in ('rmtree', 'move', 'chown'):
         setattr(shutil, name, None)
     subprocess.Popen = None

@@ -97,12 +97,12 @@ TEST(CodeValueTest, SetsAndKeysCompareByValue) {
   const auto value = [](std::string_view bytes) {
     return to_python_value(decode_code_value(bytes).value());
   };
-  EXPECT_TRUE(python_equal(value("e2i1:1i1:2"), value("e2d5:0x1p1d5:0x1p0")));
-  EXPECT_FALSE(python_equal(value("e2i1:1i1:2"), value("e2i1:1i1:3")));
-  EXPECT_FALSE(python_equal(value("e1i1:1"), value("l1i1:1")));
-  EXPECT_TRUE(python_equal(value("m1TN"), value("m1i1:1N")));
-  EXPECT_TRUE(python_equal(value("m1t2i1:1s1:aN"), value("m1t2Ts1:aN")));
-  EXPECT_FALSE(python_equal(value("m1s1:1N"), value("m1i1:1N")));
+  EXPECT_TRUE(python_equal(value("e2:i1:1i1:2"), value("e2:d5:0x1p1d5:0x1p0")));
+  EXPECT_FALSE(python_equal(value("e2:i1:1i1:2"), value("e2:i1:1i1:3")));
+  EXPECT_FALSE(python_equal(value("e1:i1:1"), value("l1:i1:1")));
+  EXPECT_TRUE(python_equal(value("m1:TN"), value("m1:i1:1N")));
+  EXPECT_TRUE(python_equal(value("m1:t2:i1:1s1:aN"), value("m1:t2:Ts1:aN")));
+  EXPECT_FALSE(python_equal(value("m1:s1:1N"), value("m1:i1:1N")));
   EXPECT_FALSE(python_equal(value("d3:nan"), value("d3:nan")));
   EXPECT_FALSE(python_equal(value("o3:foo"), value("o3:foo")));
 }

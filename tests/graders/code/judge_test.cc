@@ -121,7 +121,7 @@ TEST(CodeJudgeTest, EveryEndHasItsVerdictAndOfficialCode) {
     const Judgement judgement = judge_program(executor, stdin_problem({{"a", "1"}}), "p", {});
     EXPECT_EQ(judgement.verdict, want.first);
     EXPECT_EQ(judgement.results, Results({want.second}));
-    EXPECT_EQ(judgement.first_failing_test, 0);
+    EXPECT_EQ(judgement.first_failing_test, end == RunEnd::kCompileError ? -1 : 0);
     EXPECT_EQ(judgement.detail, "because");
   }
 }
@@ -135,7 +135,7 @@ TEST(CodeJudgeTest, OurOwnFailureIsNoResult) {
 }
 
 TEST(CodeJudgeTest, ComparesReturnedValues) {
-  ScriptedExecutor executor({returned("t2i1:1i1:2"), returned("l1i1:1")});
+  ScriptedExecutor executor({returned("t2:i1:1i1:2"), returned("l1:i1:1")});
   const Judgement judgement =
       judge_program(executor, functional_problem({{"1", "[1, 2]"}, {"2\n\"x\"", "[2]"}}), "p", {});
   EXPECT_EQ(executor.last_program.fn_name, "f");
@@ -146,7 +146,7 @@ TEST(CodeJudgeTest, ComparesReturnedValues) {
 }
 
 TEST(CodeJudgeTest, AValueThatCannotBeReadIsARuntimeError) {
-  for (const char* const bytes : {"", "N N", "x", "l9999999999", "i1:Z"}) {
+  for (const char* const bytes : {"", "N N", "x", "l9999999999:", "i1:Z"}) {
     ScriptedExecutor executor({returned(bytes)});
     EXPECT_EQ(judge_program(executor, functional_problem({{"1", "null"}}), "p", {}).verdict,
               CodeVerdict::kRe)
