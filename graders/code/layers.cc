@@ -119,11 +119,19 @@ std::vector<LayerStatus> describe_layers(const FirstSlot& slot) {
     }
     if (!layer.is_active) {
       layer.fallback = text.fallback;
+      const bool is_cgroup =
+          (text.bit & (wire::kMemoryCgroup | wire::kPidsCgroup | wire::kCpuCgroup)) != 0;
+      // The reason of the best level that was refused, if it is this layer's own.
       for (const auto& [level, reason] : slot.refused) {
-        const bool is_cgroup =
-            (text.bit & (wire::kMemoryCgroup | wire::kPidsCgroup | wire::kCpuCgroup)) != 0;
-        if (layer.evidence.empty() || (is_cgroup && level == SandboxLevel::kA)) {
+        const bool is_namespace_reason = reason.find("user namespace") != std::string::npos;
+        const bool is_seccomp_reason = reason.find("seccomp:") != std::string::npos;
+        const bool is_own = is_seccomp_reason     ? text.bit == wire::kSeccomp
+                            : is_namespace_reason ? text.bit <= wire::kProcMount
+                                                  : is_cgroup && level == SandboxLevel::kA;
+        if (layer.evidence.empty() && is_own) {
           layer.evidence = reason;
+        } else if (layer.evidence.empty() && is_seccomp_reason) {
+          layer.evidence = "not set up: nothing runs without seccomp";
         }
       }
       if (layer.evidence.empty()) {

@@ -167,7 +167,7 @@ void run_server(const ServerPlan& plan) {
     ok = install_landlock(view, failure);
   }
   ok = ok && (chdir("/") == 0 || failure.set_errno("chdir /"));
-  ok = ok && install_seccomp(failure);
+  ok = ok && install_seccomp(plan.namespaces != nullptr, failure);
   if (!ok) {
     give_up(kSocket, failure);
   }

@@ -140,6 +140,10 @@ bool Supervisor::start_slot(Failure& failure) {
     layers_ |= wire::kLandlock;
   }
   if (!has_namespaces_) {
+    if ((layers_ & wire::kLandlock) == 0) {
+      return failure.set(
+          "Landlock: not in this kernel, and without namespaces nothing else guards files");
+    }
     if (std::strcmp(scratch_, "/tmp") == 0) {
       std::snprintf(scratch_, sizeof scratch_, "/tmp/r1eval-XXXXXX");
       if (mkdtemp(scratch_) == nullptr) {
@@ -290,6 +294,7 @@ Supervisor::Server* Supervisor::server_for(const wire::Request& request, Failure
     failure.set("no Python interpreter");
     return nullptr;
   }
+  stop_server(server);  // its socket, where the process ended by itself
   const wire::Engine engine = is_python ? wire::Engine::kPython : wire::Engine::kNative;
   return start_server(server, engine, request.profile, failure) ? &server : nullptr;
 }

@@ -199,6 +199,14 @@ void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::R
       char text[300];
       const long n =
           receive_message(server->socket, text, sizeof text - 1, nullptr, 0, nullptr, MSG_DONTWAIT);
+      if (n <= 0 && killing && !has_namespaces_) {
+        // A bomb that forks faster than it is walked is ended with all of its user's processes.
+        stop_server(*server);
+        has_ended = true;
+        status = SIGKILL;
+        end = now_s();
+        continue;
+      }
       if (n <= 0) {
         failed = true;
         failure.set("a fork server died");

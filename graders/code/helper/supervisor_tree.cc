@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -94,6 +95,9 @@ void Supervisor::mark_dead(pid_t pid) {
 void Supervisor::clean_without_namespaces(const wire::Request& request) {
   (void)request;
   static pid_t pids[4096];
+  static pid_t before[4096];
+  int n_before = 0;
+  int n_rounds_with_new = 0;
   for (int round = 0; round < 2000; ++round) {
     const int n = descendants(pids, 4096);
     for (int i = 0; i < n; ++i) {
@@ -105,7 +109,14 @@ void Supervisor::clean_without_namespaces(const wire::Request& request) {
     if (n == 0) {
       break;
     }
-    if (round > 50 && scratch_uid_ != 0) {
+    bool has_new = false;
+    for (int i = 0; i < n; ++i) {
+      has_new = has_new || std::find(before, before + n_before, pids[i]) == before + n_before;
+    }
+    std::copy(pids, pids + n, before);
+    n_before = n;
+    n_rounds_with_new += has_new ? 1 : 0;
+    if (n_rounds_with_new > 50 && scratch_uid_ != 0) {
       // Forks faster than it is walked: everything of the slot's own user at once, servers
       // included.
       const pid_t killer = fork();
