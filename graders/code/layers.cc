@@ -153,23 +153,27 @@ SandboxProbe probe_sandbox() {
   if (python.size() < sizeof config.python) {
     std::memcpy(config.python, python.data(), python.size());
   }
-  Result<FirstSlot> slot = open_first_slot(options, config);
-  if (!slot) {
-    FirstSlot nothing;
-    for (const SandboxLevel level : {SandboxLevel::kA, SandboxLevel::kB, SandboxLevel::kC}) {
-      nothing.refused.emplace_back(level, slot.error().message);
+  FirstSlot nothing;
+  Result<FirstSlot> slot = fail(ErrorCode::kFailedPrecondition, "");
+  for (const SandboxLevel level : {SandboxLevel::kA, SandboxLevel::kB, SandboxLevel::kC}) {
+    options.level = level;
+    slot = open_first_slot(options, config);
+    if (slot) {
+      break;
     }
-    probe.layers = describe_layers(nothing);
-    probe.advice = advice_for(slot.error().message);
-    return probe;
-  }
-  probe.level = slot->level;
-  probe.layers = describe_layers(*slot);
-  for (const auto& [level, reason] : slot->refused) {
+    const std::string& reason = slot.error().message;
+    nothing.refused.emplace_back(level, reason.substr(0, reason.find(". To help")));
     if (probe.advice.empty()) {
       probe.advice = advice_for(reason);
     }
   }
+  if (!slot) {
+    probe.layers = describe_layers(nothing);
+    return probe;
+  }
+  slot->refused = nothing.refused;
+  probe.level = slot->level;
+  probe.layers = describe_layers(*slot);
   end_supervisor(slot->supervisor);
   return probe;
 }
