@@ -22,8 +22,8 @@ void add_model_commands(CLI::App& app, Action& action);   // model inspect|token
 void add_models_commands(CLI::App& app, Action& action);  // models list|fetch|path
 void add_score_commands(CLI::App& app, Action& action);   // score, split-thinking
 void add_score_code_command(CLI::App& score, Action& action);  // under score
-void add_bench_commands(CLI::App& app, Action& action);        // bench engine|graders
-void add_sandbox_commands(CLI::App& app, Action& action);      // sandbox run
+void add_bench_commands(CLI::App& app, Action& action);        // bench engine|graders|sandbox
+void add_sandbox_commands(CLI::App& app, Action& action);      // sandbox run, doctor
 void add_serve_mock_commands(CLI::App& app, Action& action);   // serve-mock
 
 }  // namespace r1eval

@@ -16,6 +16,7 @@
 #include "graders/code/judge.h"
 #include "graders/code/sandbox.h"
 #include "harness/command.h"
+#include "harness/doctor.h"
 #include "harness/exit_codes.h"
 
 namespace r1eval {
@@ -229,6 +230,16 @@ void add_sandbox_commands(CLI::App& app, Action& action) {
   run->add_option("--profile", flags->profile, "where a line names none")
       ->check(CLI::IsMember({"lcb", "lcb-official", "strict"}));
   run->callback([&action, flags] { action = [flags] { return sandbox_run(*flags); }; });
+  CLI::App* doctor =
+      app.add_subcommand("doctor", "what isolation this machine gives, layer by layer");
+  auto json = std::make_shared<bool>(false);
+  doctor->add_flag("--json", *json, "one JSON object");
+  doctor->callback([&action, json] {
+    action = [json] {
+      print_doctor(*json);
+      return kExitOk;
+    };
+  });
 }
 
 }  // namespace r1eval

@@ -119,11 +119,19 @@ std::vector<LayerStatus> describe_layers(const FirstSlot& slot) {
     }
     if (!layer.is_active) {
       layer.fallback = text.fallback;
+      const bool is_cgroup =
+          (text.bit & (wire::kMemoryCgroup | wire::kPidsCgroup | wire::kCpuCgroup)) != 0;
+      // The reason of the best level that was refused, if it is this layer's own.
       for (const auto& [level, reason] : slot.refused) {
-        const bool is_cgroup =
-            (text.bit & (wire::kMemoryCgroup | wire::kPidsCgroup | wire::kCpuCgroup)) != 0;
-        if (layer.evidence.empty() || (is_cgroup && level == SandboxLevel::kA)) {
+        const bool is_namespace_reason = reason.find("user namespace") != std::string::npos;
+        const bool is_seccomp_reason = reason.find("seccomp:") != std::string::npos;
+        const bool is_own = is_seccomp_reason     ? text.bit == wire::kSeccomp
+                            : is_namespace_reason ? text.bit <= wire::kProcMount
+                                                  : is_cgroup && level == SandboxLevel::kA;
+        if (layer.evidence.empty() && is_own) {
           layer.evidence = reason;
+        } else if (layer.evidence.empty() && is_seccomp_reason) {
+          layer.evidence = "not set up: nothing runs without seccomp";
         }
       }
       if (layer.evidence.empty()) {
@@ -145,23 +153,27 @@ SandboxProbe probe_sandbox() {
   if (python.size() < sizeof config.python) {
     std::memcpy(config.python, python.data(), python.size());
   }
-  Result<FirstSlot> slot = open_first_slot(options, config);
-  if (!slot) {
-    FirstSlot nothing;
-    for (const SandboxLevel level : {SandboxLevel::kA, SandboxLevel::kB, SandboxLevel::kC}) {
-      nothing.refused.emplace_back(level, slot.error().message);
+  FirstSlot nothing;
+  Result<FirstSlot> slot = fail(ErrorCode::kFailedPrecondition, "");
+  for (const SandboxLevel level : {SandboxLevel::kA, SandboxLevel::kB, SandboxLevel::kC}) {
+    options.level = level;
+    slot = open_first_slot(options, config);
+    if (slot) {
+      break;
     }
-    probe.layers = describe_layers(nothing);
-    probe.advice = advice_for(slot.error().message);
-    return probe;
-  }
-  probe.level = slot->level;
-  probe.layers = describe_layers(*slot);
-  for (const auto& [level, reason] : slot->refused) {
+    const std::string& reason = slot.error().message;
+    nothing.refused.emplace_back(level, reason.substr(0, reason.find(". To help")));
     if (probe.advice.empty()) {
       probe.advice = advice_for(reason);
     }
   }
+  if (!slot) {
+    probe.layers = describe_layers(nothing);
+    return probe;
+  }
+  slot->refused = nothing.refused;
+  probe.level = slot->level;
+  probe.layers = describe_layers(*slot);
   end_supervisor(slot->supervisor);
   return probe;
 }

@@ -185,6 +185,9 @@ void SlotCgroup::open(const char* name, Failure& failure) {
     }
     events_ = open_in(memory_.dir, is_v2 ? "memory.events" : "memory.oom_control", O_RDONLY);
   }
+  if (has_pids()) {
+    pids_file_ = open_in(pids_.dir, "pids.current", O_RDONLY);
+  }
   if (has_cpu()) {
     cpu_file_ = open_in(cpu_.dir, cpu_.is_v2 ? "cpu.stat" : "cpuacct.usage", O_RDONLY);
   }
@@ -241,7 +244,7 @@ void SlotCgroup::open_v2(const char* mount, const char* own, const char* name, b
 }
 
 void SlotCgroup::close() {
-  for (int* fd : {&usage_, &peak_, &events_, &cpu_file_, &pressure_}) {
+  for (int* fd : {&usage_, &peak_, &events_, &cpu_file_, &pids_file_, &pressure_}) {
     if (*fd >= 0) {
       ::close(*fd);
       *fd = -1;
@@ -364,15 +367,7 @@ std::uint32_t SlotCgroup::oom_kills() {
 }
 
 std::int64_t SlotCgroup::n_processes() {
-  if (!has_pids()) {
-    return -1;
-  }
-  const int fd = open_in(pids_.dir, "pids.current", O_RDONLY);
-  const std::int64_t n = read_number(fd);
-  if (fd >= 0) {
-    ::close(fd);
-  }
-  return n;
+  return has_pids() ? read_number(pids_file_) : -1;
 }
 
 std::int64_t SlotCgroup::waiting_us() {

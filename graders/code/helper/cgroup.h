@@ -54,7 +54,7 @@ class SlotCgroup {
 
   Group memory_, pids_, cpu_;
   Group unified_;  // the v2 group, whatever it is used for
-  int usage_ = -1, peak_ = -1, events_ = -1, cpu_file_ = -1, pressure_ = -1;
+  int usage_ = -1, peak_ = -1, events_ = -1, cpu_file_ = -1, pids_file_ = -1, pressure_ = -1;
   std::int64_t base_ = 0;
   std::int64_t set_memory_ = -1, set_pids_ = -1;
 };

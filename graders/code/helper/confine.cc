@@ -131,7 +131,7 @@ bool fill_filter(scmp_filter_ctx filter) {
 
 }  // namespace
 
-bool install_seccomp(Failure& failure) {
+bool install_seccomp(bool has_ipc_namespace, Failure& failure) {
   scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
   if (filter == nullptr) {
     return failure.set("seccomp: no memory for the filter");
@@ -141,6 +141,10 @@ bool install_seccomp(Failure& failure) {
   ok = ok && seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0) == 0;
   (void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a search tree; absence is fine
   ok = ok && fill_filter(filter);
+  if (!has_ipc_namespace) {
+    ok = ok && add_rules(filter, SCMP_ACT_ERRNO(EACCES),
+                         {SCMP_SYS(shmget), SCMP_SYS(semget), SCMP_SYS(msgget), SCMP_SYS(mq_open)});
+  }
   int loaded = -EINVAL;
   if (ok) {
     loaded = seccomp_load(filter);

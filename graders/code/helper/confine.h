@@ -10,8 +10,9 @@
 namespace r1eval::helper {
 
 // The system call filter, in three classes: killing (what only an attack does), refusing (what a
-// careless program may try), allowing (the rest). false: `failure` says why.
-bool install_seccomp(Failure& failure);
+// careless program may try), allowing (the rest). Without an ipc namespace System V objects, which
+// outlive their makers, are refused too. false: `failure` says why.
+bool install_seccomp(bool has_ipc_namespace, Failure& failure);
 
 // 0 where the kernel has none; else Landlock's ABI version.
 int landlock_abi();

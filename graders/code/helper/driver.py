@@ -333,7 +333,7 @@ def run_functional(source, fn_name):
         if PROFILE != STRICT:
             _setrecursionlimit(50000)
         module.__dict__['__name__'] = 'tmp_sol'
-        sys.modules['tmp_sol'] = module
+        sys.modules['tmp_sol'] = sys.modules['__main__'] = module
         _exec(code, module.__dict__)
         holder = module.Solution() if 'class Solution' in source else module
         value = getattr(holder, fn_name)(*arguments)
@@ -593,7 +593,6 @@ def serve():
                 _exit(112)
         for fd in fds:
             _close(fd)
-        supervisor.send(b'S %d' % pid)
         _, status, usage = os.wait4(pid, 0)
         cpu_us = int((usage.ru_utime + usage.ru_stime) * 1e6)
         supervisor.send(b'E %d %d %d' % (status, cpu_us, usage.ru_maxrss))

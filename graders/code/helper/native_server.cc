@@ -21,15 +21,9 @@ namespace {
 // Filled in once, before the first fork.
 char home_word[300];
 char temporary_word[300];
-const char* const kEnvironment[] = {"PATH=/usr/bin:/bin",
-                                    "LANG=C.UTF-8",
-                                    "LC_ALL=C.UTF-8",
-                                    "TZ=UTC",
-                                    "OMP_NUM_THREADS=1",
-                                    "OPENBLAS_NUM_THREADS=1",
-                                    home_word,
-                                    temporary_word,
-                                    nullptr};
+const char* const kEnvironment[] = {
+    "PATH=/usr/bin:/bin",     "LANG=C.UTF-8", "LC_ALL=C.UTF-8", "TZ=UTC", "OMP_NUM_THREADS=1",
+    "OPENBLAS_NUM_THREADS=1", home_word,      temporary_word,   nullptr};
 
 void lower(decltype(RLIMIT_CPU) which, rlim_t soft, rlim_t hard) {
   rlimit old{};
@@ -164,9 +158,8 @@ void serve_native(int socket, const char* scratch) {
       close(fd);
     }
     char text[128];
-    int n = std::snprintf(text, sizeof text, pid < 0 ? "F fork" : "S %d", static_cast<int>(pid));
-    send_message(socket, text, static_cast<std::size_t>(n), nullptr, 0);
     if (pid < 0) {
+      send_message(socket, "F fork", 6, nullptr, 0);
       continue;
     }
     int status = 0;
@@ -175,7 +168,8 @@ void serve_native(int socket, const char* scratch) {
     }
     const long long cpu_us = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1'000'000ll +
                              usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
-    n = std::snprintf(text, sizeof text, "E %d %lld %ld", status, cpu_us, usage.ru_maxrss);
+    const int n =
+        std::snprintf(text, sizeof text, "E %d %lld %ld", status, cpu_us, usage.ru_maxrss);
     send_message(socket, text, static_cast<std::size_t>(n), nullptr, 0);
   }
 }

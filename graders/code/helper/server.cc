@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -145,11 +146,12 @@ void run_server(const ServerPlan& plan) {
   const int driver = is_python ? driver_file() : -1;
   const int ruleset = plan.namespaces == nullptr && is_python ? make_signal_ruleset() : -1;
   setsid();
+  setpriority(PRIO_PROCESS, 0, 0);
   if (plan.namespaces != nullptr && !plan.namespaces->enter(failure)) {
     give_up(plan.socket, failure);
   }
-  bool ok = arrange_descriptors(plan.socket, driver, ruleset) ||
-            failure.set_errno("arrange descriptors");
+  bool ok =
+      arrange_descriptors(plan.socket, driver, ruleset) || failure.set_errno("arrange descriptors");
   ok = ok && become(plan, failure);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   FixedRlimits limits;
@@ -165,7 +167,7 @@ void run_server(const ServerPlan& plan) {
     ok = install_landlock(view, failure);
   }
   ok = ok && (chdir("/") == 0 || failure.set_errno("chdir /"));
-  ok = ok && install_seccomp(failure);
+  ok = ok && install_seccomp(plan.namespaces != nullptr, failure);
   if (!ok) {
     give_up(kSocket, failure);
   }

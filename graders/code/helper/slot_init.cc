@@ -362,6 +362,7 @@ class SlotInit {
     for (const bool is_exact : {false, true}) {
       reply.cpu_ns = reaped_ns;
       reply.rss_bytes = 0;
+      reply.wait_ns = 0;
       reply.n_processes = 0;
       DIR* dir = has_proc_ ? opendir("/proc") : nullptr;
       if (dir == nullptr) {
@@ -371,7 +372,7 @@ class SlotInit {
         const int pid = std::atoi(entry->d_name);
         if (pid > 1) {
           ++reply.n_processes;
-          add_usage(pid, is_exact, &reply.rss_bytes, &reply.cpu_ns);
+          add_usage(pid, is_exact, reply);
         }
       }
       closedir(dir);
@@ -388,7 +389,7 @@ class SlotInit {
 
 }  // namespace
 
-void add_usage(int pid, bool is_exact, std::int64_t* rss_bytes, std::int64_t* cpu_ns) {
+void add_usage(int pid, bool is_exact, InitReply& total) {
   char path[64];
   char text[2048];
   std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
@@ -400,18 +401,23 @@ void add_usage(int pid, bool is_exact, std::int64_t* rss_bytes, std::int64_t* cp
         std::sscanf(after + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu %llu %llu",
                     &times[0], &times[1], &times[2], &times[3]) == 4) {
       static const long ticks = sysconf(_SC_CLK_TCK);
-      *cpu_ns += static_cast<std::int64_t>(times[0] + times[1] + times[2] + times[3]) *
-                 (1'000'000'000ll / ticks);
+      total.cpu_ns += static_cast<std::int64_t>(times[0] + times[1] + times[2] + times[3]) *
+                      (1'000'000'000ll / ticks);
     }
+  }
+  long long waited = 0;
+  std::snprintf(path, sizeof path, "/proc/%d/schedstat", pid);
+  if (read_text(path, text, sizeof text) > 0 && std::sscanf(text, "%*s %lld", &waited) == 1) {
+    total.wait_ns += waited;
   }
   std::snprintf(path, sizeof path, "/proc/%d/%s", pid, is_exact ? "smaps_rollup" : "statm");
   if (read_text(path, text, sizeof text) > 0) {
     long long pages = 0;
     const char* pss = is_exact ? std::strstr(text, "\nPss:") : nullptr;
     if (pss != nullptr) {
-      *rss_bytes += std::atoll(pss + 5) * 1024;
+      total.rss_bytes += std::atoll(pss + 5) * 1024;
     } else if (!is_exact && std::sscanf(text, "%*s %lld", &pages) == 1) {
-      *rss_bytes += pages * 4096;
+      total.rss_bytes += pages * 4096;
     }
   }
 }

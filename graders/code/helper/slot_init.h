@@ -23,6 +23,7 @@ struct InitReply {
   std::int32_t has_proc = 0;
   std::int32_t n_processes = 0;
   std::int64_t rss_bytes = 0;  // W: sum over processes
+  std::int64_t wait_ns = 0;    // W: of the living, runnable without a processor
   std::int64_t cpu_ns = 0;     // W: of the living and of what they and init waited for
   char message[200] = {};
 };
@@ -42,6 +43,6 @@ inline constexpr unsigned kProgramUid = 1000;
 
 // Adds what one process uses. Resident pages that several forks share count for each of them,
 // unless `is_exact`, which costs a walk over the page table. Used at level C as well.
-void add_usage(int pid, bool is_exact, std::int64_t* rss_bytes, std::int64_t* cpu_ns);
+void add_usage(int pid, bool is_exact, InitReply& total);
 
 }  // namespace r1eval::helper

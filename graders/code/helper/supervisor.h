@@ -14,6 +14,9 @@
 
 namespace r1eval::helper {
 
+// Removes what is in the folder `dir`, which is closed. Never follows links.
+void remove_tree_contents(int dir, int depth);
+
 class Supervisor {
  public:
   explicit Supervisor(int socket) : socket_(socket) {}
@@ -57,6 +60,7 @@ class Supervisor {
   std::int64_t scratch_bytes_ = -1, scratch_inodes_ = -1;
   char scratch_[300] = "/tmp";  // level C: the folder of this slot
   Server servers_[4];           // native, then Python by profile
+  bool needs_clean_ = false;    // after the report
   bool stop_asked_ = false;
   bool quit_ = false;
 };
