@@ -106,6 +106,20 @@ ExecutorSource sandbox_source(const RunOptions& options) {
   };
 }
 
+// The isolation that this call's programs run under, as an event of the run.
+Status record_sandbox(const Plan& plan, RunStore& store) {
+  for (const PlannedTask& planned : plan.tasks) {
+    const std::string details = planned.executor == nullptr ? "" : planned.executor->details();
+    if (const Result<Json> sandbox = parse_json(details); sandbox) {
+      OrderedJson event;
+      event["event"] = "sandbox";
+      event["sandbox"] = *sandbox;
+      return store.append_event(dump_json(event));
+    }
+  }
+  return ok_status();
+}
+
 // ---- the passes ---------------------------------------------------------------------------------
 
 std::int64_t ceiling_tokens(const Plan& plan, const std::vector<std::int64_t>& samples) {
@@ -313,6 +327,7 @@ Result<int> run_passes(const RunOptions& options) {
     event["identity"] = capabilities.model_identity;
     R1_RETURN_IF_ERROR(store->append_event(dump_json(event)));
   }
+  R1_RETURN_IF_ERROR(record_sandbox(plan, *store));
   std::vector<bool> have(plan.samples.size(), false);
   {
     const PlanIndex index(plan);
@@ -492,6 +507,7 @@ Result<int> grade_passes(const RegradeOptions& regrade) {
   }
   plan_samples(plan, options, "");
   R1_TRY(const std::unique_ptr<RunStore> store, RunStore::open(directory, manifest_text));
+  R1_RETURN_IF_ERROR(record_sandbox(plan, *store));
   R1_TRY(GradedRun graded, grade_directory(plan, directory, {}));
   Report report;
   report.directory = directory;

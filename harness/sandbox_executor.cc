@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/json.h"
+
 namespace r1eval {
 
 Result<std::shared_ptr<CodeExecutor>> SandboxExecutor::open(SandboxLevel min_level, int slots) {
@@ -17,9 +19,24 @@ int SandboxExecutor::slots() const {
 }
 
 std::string SandboxExecutor::description() const {
-  return fmt::format("sandbox level {} ({}), {}", sandbox_level_name(sandbox_->level()),
-                     fmt::join(sandbox_->active_layers(), ", "),
+  return fmt::format("sandbox level {}, {}", sandbox_level_name(sandbox_->level()),
                      sandbox_->interpreter_version("python"));
+}
+
+std::string SandboxExecutor::details() const {
+  OrderedJson json;
+  json["level"] = sandbox_level_name(sandbox_->level());
+  json["layers"] = OrderedJson::array();
+  for (const LayerStatus& layer : sandbox_->layers()) {
+    json["layers"].push_back({{"name", layer.name},
+                              {"available", layer.is_available},
+                              {"active", layer.is_active},
+                              {"evidence", layer.evidence},
+                              {"fallback", layer.fallback}});
+  }
+  json["python"] = sandbox_->interpreter_version("python");
+  json["slots"] = sandbox_->slots();
+  return dump_json(json);
 }
 
 RunResult SandboxExecutor::run(const ProgramSpec& program, const RunInput& input,

@@ -20,6 +20,7 @@ class SandboxExecutor : public CodeExecutor {
 
   int slots() const override;
   std::string description() const override;
+  std::string details() const override;
   RunResult run(const ProgramSpec& program, const RunInput& input,
                 const RunLimits& limits) override;
   RunResult run_shared(

@@ -1,6 +1,7 @@
 // Bringing data files into the store: from the network, or from files that the user has.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/hub.h"
+#include "base/json.h"
 #include "tasks/dataset_store.h"
 
 namespace r1eval {
@@ -120,6 +122,26 @@ Status DatasetStore::fetch(const Task& task, const Say& say) const {
   return ok_status();
 }
 
+namespace {
+
+// Is the first row of a file without a pin one of this task's? Many files are named test.jsonl.
+bool has_columns(const Task& task, const std::string& path) {
+  bool has = true;
+  const auto look = [&](std::string_view line, std::int64_t) -> Status {
+    const Result<Json> row = parse_json(line);
+    if (row && row->is_object()) {
+      for (const std::string& column : {task.columns.id, task.columns.question}) {
+        has = has && (column.empty() || row->contains(column.substr(0, column.find('.'))));
+      }
+    }
+    return fail(ErrorCode::kCancelled, "one line is enough");
+  };
+  const Status read = for_each_line(path, look);
+  return has && !read;
+}
+
+}  // namespace
+
 Status DatasetStore::import(const Task& task, const std::string& path, const Say& say) const {
   if (!path_exists(path)) {
     return fail(ErrorCode::kNotFound, fmt::format("{}: there is no such file or folder", path));
@@ -168,7 +190,8 @@ Status DatasetStore::import(const Task& task, const std::string& path, const Say
                         candidate, size, file.bytes, file.sha256);
       }
     }
-    if (const auto match = by_name.find(base_name(candidate)); match != by_name.end()) {
+    if (const auto match = by_name.find(base_name(candidate));
+        match != by_name.end() && has_columns(task, candidate)) {
       found.emplace(match->second, candidate);
     }
     return ok_status();
@@ -237,9 +260,11 @@ Status DatasetStore::import(const Task& task, const std::string& path, const Say
       }
     }
   }
+  const auto n_unpinned = std::count_if(
+      found.begin(), found.end(), [](const auto& entry) { return entry.first->sha256.empty(); });
   say(fmt::format("{}: {} files imported into {}/{}{}", task.name, found.size(), root_,
                   task.dataset,
-                  by_name.empty() ? "" : " (unverified: there is no checksum of ours for them)"));
+                  n_unpinned == 0 ? "" : " (unverified: there is no checksum of ours for them)"));
   return ok_status();
 }
 
