@@ -28,6 +28,26 @@ class BoundedQueue {
     return true;
   }
 
+  // As push(), but false at once when there is no room.
+  bool try_push(T value) {
+    const std::lock_guard lock(mutex_);
+    if (closed_ || values_.size() >= capacity_) {
+      return false;
+    }
+    values_.push_back(std::move(value));
+    not_empty_.notify_one();
+    return true;
+  }
+
+  // Closes the queue and drops what is in it.
+  void clear_and_close() {
+    const std::lock_guard lock(mutex_);
+    values_.clear();
+    closed_ = true;
+    not_empty_.notify_all();
+    not_full_.notify_all();
+  }
+
   // Empty once the queue is closed and drained.
   std::optional<T> pop() {
     std::unique_lock lock(mutex_);

@@ -21,6 +21,12 @@ struct Item {
   std::string stratum;  // fixed, always complete part of the set (MMLU subject); empty: none
   std::map<std::string, std::string> metadata;  // subject, level, difficulty, …: for breakdowns
   std::string tests;  // code items: the tests as a JSON text, in the fields of the task's dataset
+
+  // Where a row with large tests lies, which are then not in `tests` (tasks/dataset_store.h,
+  // read_item_tests); an empty path: `tests` has them.
+  std::string row_path;
+  std::int64_t row_offset = 0;  // bytes
+  std::int64_t row_bytes = 0;
 };
 
 }  // namespace r1eval

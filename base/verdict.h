@@ -27,6 +27,7 @@ struct Verdict {
   std::string pred_form;  // normal form of the answer, as compared
   std::string gold_form;  // normal form of the target, as compared
   std::string rule;       // which extraction and which rung of the equality ladder decided
+  std::string details;    // a JSON object with what else a grader has to say; empty: nothing
   std::string evidence;   // why, in a few words; "budget" when the grader's fuel ran out
 };
 

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/nearest.h"
 #include "graders/bounds.h"
+#include "graders/code/code_grader.h"
 #include "graders/extract/choice.h"
 #include "graders/extract/math_answer.h"
 #include "graders/extract/thinking.h"
@@ -328,7 +329,8 @@ Result<std::unique_ptr<Grader>> make(const GraderSpec& spec) {
 
 }  // namespace
 
-Result<std::unique_ptr<Grader>> make_grader(const GraderSpec& spec) {
+Result<std::unique_ptr<Grader>> make_grader(const GraderSpec& spec,
+                                            std::shared_ptr<CodeExecutor> executor) {
   const std::map<std::string, std::vector<std::string>> profiles = {
       {"math",
        {"default", "percent-lenient", "set-relation-both-ways", "salvage-unfinished",
@@ -339,8 +341,7 @@ Result<std::unique_ptr<Grader>> make_grader(const GraderSpec& spec) {
       {"text", {"default", "salvage-unfinished"}},
   };
   if (spec.grader == "code") {
-    return fail(ErrorCode::kUnsupported,
-                "the grader 'code' needs the sandbox, which this build does not have");
+    return make_code_grader(spec, std::move(executor));
   }
   const auto known = profiles.find(spec.grader);
   if (known == profiles.end()) {

@@ -16,12 +16,14 @@ namespace r1eval {
 // Returns the process's exit code (harness/exit_codes.h).
 using Action = std::function<int()>;
 
-void add_run_commands(CLI::App& app, Action& action);         // run, resume, grade
-void add_task_commands(CLI::App& app, Action& action);        // list, show, data, task
-void add_model_commands(CLI::App& app, Action& action);       // model inspect|tokenize|…|generate
-void add_models_commands(CLI::App& app, Action& action);      // models list|fetch|path
-void add_score_commands(CLI::App& app, Action& action);       // score, split-thinking
-void add_bench_commands(CLI::App& app, Action& action);       // bench engine|graders
-void add_serve_mock_commands(CLI::App& app, Action& action);  // serve-mock
+void add_run_commands(CLI::App& app, Action& action);     // run, resume, grade
+void add_task_commands(CLI::App& app, Action& action);    // list, show, data, task
+void add_model_commands(CLI::App& app, Action& action);   // model inspect|tokenize|…|generate
+void add_models_commands(CLI::App& app, Action& action);  // models list|fetch|path
+void add_score_commands(CLI::App& app, Action& action);   // score, split-thinking
+void add_score_code_command(CLI::App& score, Action& action);  // under score
+void add_bench_commands(CLI::App& app, Action& action);        // bench engine|graders|sandbox
+void add_sandbox_commands(CLI::App& app, Action& action);      // sandbox run, doctor
+void add_serve_mock_commands(CLI::App& app, Action& action);   // serve-mock
 
 }  // namespace r1eval

@@ -16,6 +16,7 @@
 #include "engine/catalog.h"
 #include "engine/cpu/cpu_runner.h"
 #include "harness/bench_graders.h"
+#include "harness/bench_sandbox.h"
 #include "harness/command.h"
 #include "harness/exit_codes.h"
 
@@ -206,6 +207,22 @@ void add_bench_commands(CLI::App& app, Action& action) {
   graders->callback([&action, pairs] {
     action = [pairs] {
       const Status status = bench_graders(*pairs);
+      return status ? kExitOk : report_failure(status.error());
+    };
+  });
+  CLI::App* sandbox = bench->add_subcommand(
+      "sandbox", "isolated programs a second, beside a bare fork, python3 and bubblewrap");
+  auto isolation = std::make_shared<SandboxBench>();
+  sandbox->add_option("--rounds", isolation->rounds, "interleaved; medians are shown")
+      ->check(CLI::Range(1, 1000));
+  sandbox->add_option("--runs", isolation->runs, "of each kind a round")
+      ->check(CLI::Range(10, 100000));
+  sandbox->add_option("--level", isolation->level, "exactly this level")
+      ->check(CLI::IsMember({"A", "B", "C"}));
+  sandbox->add_flag("--json", isolation->json, "one JSON object");
+  sandbox->callback([&action, isolation] {
+    action = [isolation] {
+      const Status status = bench_sandbox(*isolation);
       return status ? kExitOk : report_failure(status.error());
     };
   });

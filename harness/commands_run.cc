@@ -92,6 +92,10 @@ void add_what_flags(CLI::App& run, RunOptions& o) {
       ->group("What");
   run.add_option("--system-prompt", o.system_prompt, "text, or @FILE; default: none")
       ->group("What");
+  run.add_option("--release", o.release, "of a dataset with releases (LiveCodeBench: 1 to 6)")
+      ->group("What");
+  run.add_option("--window", o.window, "FROM..UNTIL (without UNTIL): dates in place of the task's")
+      ->group("What");
   run.add_option("--shots", o.n_shots, "examples before the question; default: the task's")
       ->group("What");
 }
@@ -148,6 +152,18 @@ void add_sampling_flags(CLI::App& run, RunOptions& o) {
       ->group("Sampling");
 }
 
+void add_grading_flags(CLI::App& run, RunOptions& o) {
+  run.add_option("--code-profile", o.code_profile, "how programs run: lcb, lcb-official, strict")
+      ->group("Grading");
+  run.add_option("--code-extract", o.code_extraction,
+                 "where programs stand in answers: lcb, last_python_block, answer_tag, base")
+      ->group("Grading");
+  run.add_option("--sandbox-min", o.sandbox_min,
+                 "least isolation that programs run under: A, B or C; below it nothing is sent")
+      ->envname("R1EVAL_SANDBOX_MIN")
+      ->group("Grading");
+}
+
 void add_running_flags(CLI::App& run, RunFlags& flags) {
   RunOptions& o = flags.options;
   run.add_option("--out", o.out, "run directory; default: runs/SUITE-MODEL-CONFIGHASH")
@@ -192,6 +208,7 @@ void add_run_commands(CLI::App& app, Action& action) {
   add_what_flags(*run, flags->options);
   add_model_flags(*run, *flags);
   add_sampling_flags(*run, flags->options);
+  add_grading_flags(*run, flags->options);
   add_running_flags(*run, *flags);
   run->set_config("--config", "", "TOML file with these flags; flags and R1EVAL_* win over it");
   run->callback(
@@ -245,6 +262,8 @@ void add_run_commands(CLI::App& app, Action& action) {
     std::string directory;
     std::string task;
     std::string profile;
+    std::string extraction;
+    std::string sandbox_min;
     bool json = false;
   };
 
@@ -252,10 +271,15 @@ void add_run_commands(CLI::App& app, Action& action) {
   grade->add_option("DIR", regrade->directory, "the run directory")->required();
   grade->add_option("--task", regrade->task, "apply --profile to this task only");
   grade->add_option("--profile", regrade->profile, "a named set of grading rules");
+  grade->add_option("--extract", regrade->extraction,
+                    "of programs: lcb, last_python_block, answer_tag, base");
+  grade->add_option("--sandbox-min", regrade->sandbox_min,
+                    "least isolation that programs run under: A, B or C");
   grade->add_flag("--json", regrade->json, "print one line of JSON in place of the table");
   grade->callback([&action, regrade] {
     action = [regrade] {
-      return grade_run(regrade->directory, regrade->task, regrade->profile, regrade->json);
+      return grade_run({regrade->directory, regrade->task, regrade->profile, regrade->extraction,
+                        regrade->sandbox_min, regrade->json});
     };
   });
 }

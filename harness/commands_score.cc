@@ -261,6 +261,7 @@ void add_score_commands(CLI::App& app, Action& action) {
   CLI::App* reward = score->add_subcommand("reward", "id, reward, params, input -> the value");
   reward->callback(
       [&action] { action = [] { return run_jsonl_filter(stdin, stdout, score_reward); }; });
+  add_score_code_command(*score, action);
   CLI::App* split = app.add_subcommand("split-thinking", "id, text -> thinking, answer, closed");
   split->callback(
       [&action] { action = [] { return run_jsonl_filter(stdin, stdout, split_line); }; });

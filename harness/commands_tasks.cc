@@ -77,13 +77,13 @@ Status list_tasks(OrderedJson& out, std::string& text) {
                             {"grader", task.grader.grader},
                             {"k", task.k},
                             {"data", built_in ? "built in" : std::string(state)},
-                            {"gradable", !task.needs_sandbox},
+                            {"gradable", true},
+                            {"needs_sandbox", task.needs_sandbox},
+                            {"official", task.is_official},
                             {"license", task.license},
                             {"redistributable", task.is_redistributable}});
-    text +=
-        fmt::format("  {:16} {:34} k {:<3} data {}{}\n", task.name, task.title, task.k,
-                    built_in ? "built in" : state,
-                    task.needs_sandbox ? ", needs the sandbox: not gradable in this build" : "");
+    text += fmt::format("  {:16} {:34} k {:<3} data {}{}\n", task.name, task.title, task.k,
+                        built_in ? "built in" : state, task.is_official ? "" : ", unofficial");
   }
   return ok_status();
 }
@@ -141,8 +141,15 @@ Status list_graders(OrderedJson& out, std::string& text) {
 
 Status list_profiles(OrderedJson& out, std::string& text) {
   text += "profiles\n";
-  out["profiles"].push_back({{"name", "default"}, {"about", "our own rules, docs/grading.md"}});
-  text += "  default          our own rules, docs/grading.md\n";
+  const std::vector<std::pair<std::string, std::string>> profiles = {
+      {"default", "our own rules, docs/grading.md"},
+      {"lcb", "code: real scripts with LiveCodeBench's prelude and comparison (the default)"},
+      {"lcb-official", "code: LiveCodeBench's runner with its quirks, for published numbers"},
+      {"strict", "code: no prelude, the exit status must be 0"}};
+  for (const auto& [name, about] : profiles) {
+    out["profiles"].push_back({{"name", name}, {"about", about}});
+    text += fmt::format("  {:16} {}\n", name, about);
+  }
   return ok_status();
 }
 
@@ -239,9 +246,7 @@ Status show(const ShowFlags& flags) {
 Status check_task(const std::string& path) {
   R1_TRY(const TaskRegistry registry, TaskRegistry::open());
   R1_TRY(const Task task, registry.find(path));
-  if (task.grader.grader != "code") {
-    R1_TRY(const std::unique_ptr<Grader> grader, make_grader(task.grader));
-  }
+  R1_RETURN_IF_ERROR(make_grader(task.grader));
   const DatasetStore store;
   R1_TRY(const TaskData data, store.load(task));
   print(fmt::format("task {}: {} items{}, k {}, grader {}\n", task.name, data.items.size(),
@@ -258,15 +263,14 @@ Status check_task(const std::string& path) {
   RenderOptions options;
   options.k = task.k;
   R1_RETURN_IF_ERROR(show_items(task, data, options, first, 0, false));
-  if (task.grader.grader == "code") {
-    return ok_status();
-  }
   R1_TRY(const std::unique_ptr<Grader> grader, make_grader(task.grader));
   std::int64_t n_unreadable = 0;
   for (const Item& item : data.items) {
     GradeRequest request;
     request.target = item.target;
     request.choices = item.choices;
+    request.item = item.id;
+    request.load_tests = [&] { return read_item_tests(task, item); };
     if (const Status readable = grader->check_target(request); !readable && ++n_unreadable <= 5) {
       log_warning(fmt::format("item {} cannot be graded: {}", item.id, readable.error().message));
     }

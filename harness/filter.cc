@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/parallel.h"
+#include "base/waiting_threads.h"
 #include "harness/exit_codes.h"
 
 namespace r1eval {
@@ -85,7 +86,8 @@ bool read_line(std::FILE* input, std::string& line) {
 
 }  // namespace
 
-int run_jsonl_filter_many(std::FILE* input, std::FILE* output, const FilterAnswers& answers) {
+int run_jsonl_filter_many(std::FILE* input, std::FILE* output, const FilterAnswers& answers,
+                          std::int64_t waiting_threads) {
   bool any_failed = false;
   std::int64_t number = 0;
   bool more = true;
@@ -102,9 +104,15 @@ int run_jsonl_filter_many(std::FILE* input, std::FILE* output, const FilterAnswe
       batch.push_back({number, std::move(text), "", false});
       text.clear();
     }
-    parallel_for_index(static_cast<std::int64_t>(batch.size()), [&](std::int64_t i) {
+    const auto n_lines = static_cast<std::int64_t>(batch.size());
+    const auto answer = [&](std::int64_t i) {
       answer_line(batch[static_cast<std::size_t>(i)], answers);
-    });
+    };
+    if (waiting_threads > 0) {
+      run_on_waiting_threads(n_lines, waiting_threads, answer);
+    } else {
+      parallel_for_index(n_lines, answer);
+    }
     for (const Line& line : batch) {
       any_failed |= line.failed;
       if (std::fwrite(line.answer.data(), 1, line.answer.size(), output) != line.answer.size()) {

@@ -5,6 +5,7 @@
 // read in bounded batches, so memory does not grow with the input.
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
 #include <functional>
 
@@ -20,6 +21,8 @@ using FilterAnswers = std::function<Result<std::vector<OrderedJson>>(const Json&
 
 // Exit code: kExitOk or kExitMalformedInput; kExitEnvironment when the output cannot be written.
 int run_jsonl_filter(std::FILE* input, std::FILE* output, const FilterAnswer& answer);
-int run_jsonl_filter_many(std::FILE* input, std::FILE* output, const FilterAnswers& answers);
+// `waiting_threads` above 0: answers wait for something outside, and run on so many threads.
+int run_jsonl_filter_many(std::FILE* input, std::FILE* output, const FilterAnswers& answers,
+                          std::int64_t waiting_threads = 0);
 
 }  // namespace r1eval

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "base/log.h"
 #include "base/parallel.h"
+#include "base/waiting_threads.h"
 #include "results/run_store.h"
 
 namespace r1eval {
@@ -131,6 +133,9 @@ Verdict grade_record(const Plan& plan, const PlannedSample& sample, const Sample
   request.target = prompt.target;
   request.choices = prompt.choices;
   request.is_truncated = record.truncated;
+  const Item& item = planned.data.items[static_cast<std::size_t>(sample.item)];
+  request.item = item.id;
+  request.load_tests = [&] { return read_item_tests(planned.task, item); };
   if (const Status readable = planned.grader->check_target(request); !readable) {
     verdict.outcome = Outcome::kUnscored;
     verdict.rule = "unreadable_gold";
@@ -144,6 +149,18 @@ Verdict grade_record(const Plan& plan, const PlannedSample& sample, const Sample
     return verdict;
   }
   return planned.grader->grade(request);
+}
+
+std::int64_t grading_threads(const Plan& plan) {
+  std::int64_t n = 0;
+  for (const PlannedTask& planned : plan.tasks) {
+    if (planned.grader != nullptr && planned.grader->waits()) {
+      // One more than run at a time: while one waits for the next program, another reads its tests.
+      n = std::max<std::int64_t>(n,
+                                 planned.executor == nullptr ? 1 : planned.executor->slots() + 1);
+    }
+  }
+  return n;
 }
 
 PlanIndex::PlanIndex(const Plan& plan) {
@@ -174,8 +191,15 @@ Result<GradedRun> grade_directory(const Plan& plan, const std::string& directory
   // Texts are held only for a batch at a time: a run's records can be larger than memory.
   constexpr std::size_t kBatch = 1024;
   std::vector<std::pair<std::int64_t, SampleRecord>> batch;
+  const auto expected_cost = [&](const std::pair<std::int64_t, SampleRecord>& entry) {
+    const PlannedSample& sample = plan.samples[static_cast<std::size_t>(entry.first)];
+    const PlannedTask& planned = plan.tasks[static_cast<std::size_t>(sample.task)];
+    const Item& item = planned.data.items[static_cast<std::size_t>(sample.item)];
+    return std::max(static_cast<std::int64_t>(item.tests.size()), item.row_bytes);
+  };
+  const std::int64_t n_threads = grading_threads(plan);
   const auto grade_batch = [&] {
-    parallel_for_index(static_cast<std::int64_t>(batch.size()), [&](std::int64_t b) {
+    const auto grade_one = [&](std::int64_t b) {
       const auto& [slot, record] = batch[static_cast<std::size_t>(b)];
       const auto i = static_cast<std::size_t>(slot);
       Verdict verdict =
@@ -184,7 +208,9 @@ Result<GradedRun> grade_directory(const Plan& plan, const std::string& directory
       sample.item = record.item;
       sample.sample = record.sample;
       sample.outcome = verdict.outcome;
-      sample.answer_class = answer_class(verdict);
+      const PlannedTask& task = plan.tasks[static_cast<std::size_t>(plan.samples[i].task)];
+      const bool has_votes = task.grader == nullptr || task.grader->has_votes();
+      sample.answer_class = has_votes ? answer_class(verdict) : "";
       sample.truncated = record.truncated;
       sample.truncated_in_thinking = record.truncated_in_thinking;
       sample.has_thinking = record.has_thinking;
@@ -195,7 +221,16 @@ Result<GradedRun> grade_directory(const Plan& plan, const std::string& directory
       graded[i] = std::move(sample);
       grades[i] = GradeRecord{record.task, record.item, record.sample, std::move(verdict),
                               record.truncated};
-    });
+    };
+    if (n_threads > 0) {
+      // Programs run longest on the largest tests: those first, so that none is left for the end.
+      std::stable_sort(batch.begin(), batch.end(), [&](const auto& a, const auto& b) {
+        return expected_cost(a) > expected_cost(b);
+      });
+      run_on_waiting_threads(static_cast<std::int64_t>(batch.size()), n_threads, grade_one);
+    } else {
+      parallel_for_index(static_cast<std::int64_t>(batch.size()), grade_one);
+    }
     batch.clear();
   };
   std::int64_t n_foreign = 0;
@@ -248,7 +283,8 @@ std::vector<TaskScores> score_tasks(const Plan& plan, GradedRun& graded) {
     const std::int64_t n_planned = static_cast<std::int64_t>(planned.items.size()) * planned.k;
     TaskScores task =
         aggregate_task(planned.task.name, std::move(graded.samples[planned.task.name]), items,
-                       planned.k, n_planned, planned.task.breakdown);
+                       planned.k, n_planned, planned.task.breakdown,
+                       planned.grader == nullptr || planned.grader->has_votes());
     task.is_partial = task.is_partial || planned.is_partial;
     scores.push_back(std::move(task));
   }

@@ -21,6 +21,9 @@ namespace r1eval {
 SampleRecord make_record(const Plan& plan, const PlannedSample& sample, Completion completion,
                          const ThinkTags& tags);
 
+// Threads that keep the plan's executors busy; 0 when no grader waits for one.
+std::int64_t grading_threads(const Plan& plan);
+
 // The verdict of one record. Truncated inside the thinking, or an empty answer, is no_answer; a
 // task without a grader, or a gold that it cannot read, is unscored.
 Verdict grade_record(const Plan& plan, const PlannedSample& sample, const SampleRecord& record);

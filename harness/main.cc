@@ -30,6 +30,7 @@ int parse_and_run(int argc, char** argv) {
   add_model_commands(app, action);
   add_score_commands(app, action);
   add_bench_commands(app, action);
+  add_sandbox_commands(app, action);
   add_serve_mock_commands(app, action);
   CLI::App* version = app.add_subcommand("version", "print the version");
   version->callback([&action] {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <unordered_map>
@@ -67,30 +68,58 @@ void check_targets(PlannedTask& planned) {
     GradeRequest request;
     request.target = item.target;
     request.choices = item.choices;
+    request.item = item.id;
+    request.load_tests = [&] { return read_item_tests(planned.task, item); };
     if (const Status status = planned.grader->check_target(request); !status) {
       planned.unscored_items.push_back(item.id + ": " + status.error().message);
     }
   }
 }
 
-// Fills `planned` in place: its renderer refers to the task and data beside it.
-Status load_task(const RunOptions& options, const Task& task, const DatasetStore& store,
-                 PlannedTask& planned) {
-  planned.task = task;
-  if (task.needs_sandbox) {
-    planned.grader_problem =
-        "its answers are programs, and this build has no sandbox to run them in";
-  } else {
-    Result<std::unique_ptr<Grader>> grader = make_grader(task.grader);
-    if (grader) {
-      planned.grader = std::move(grader).value();
-    } else if (grader.error().code == ErrorCode::kUnsupported) {
-      planned.grader_problem = grader.error().message;
-    } else {
-      return grader.error().with_context("task " + task.name);
+// What the flags change in a task's definition.
+Task with_options(Task task, const RunOptions& options) {
+  if (options.release > 0 && task.release > 0) {
+    task.release = options.release;
+  }
+  if (const std::size_t dots = options.window.find("..");
+      dots != std::string::npos && !task.filter.column.empty() && !task.filter.is_numeric) {
+    task.filter.since = options.window.substr(0, dots);
+    task.filter.until = options.window.substr(dots + 2);
+  }
+  if (task.grader.grader == "code") {
+    if (!options.code_profile.empty()) {
+      task.grader.profile = options.code_profile;
+    }
+    if (!options.code_extraction.empty()) {
+      task.grader.extraction = options.code_extraction;
     }
   }
-  R1_TRY(planned.data, store.load(task));
+  return task;
+}
+
+// Fills `planned` in place: its renderer refers to the task and data beside it.
+Status load_task(const RunOptions& options, const Task& task, const DatasetStore& store,
+                 const ExecutorSource& open_executor, PlannedTask& planned) {
+  planned.task = with_options(task, options);
+  if (planned.task.grader.grader == "code" && !options.dry_run) {
+    Result<std::shared_ptr<CodeExecutor>> executor =
+        open_executor ? open_executor()
+                      : fail(ErrorCode::kUnsupported,
+                             "its answers are programs, and there is no sandbox to run them in");
+    if (executor) {
+      planned.executor = std::move(executor).value();
+    } else {
+      planned.grader_problem = executor.error().message;
+    }
+  }
+  if (planned.grader_problem.empty()) {
+    Result<std::unique_ptr<Grader>> grader = make_grader(planned.task.grader, planned.executor);
+    if (!grader) {
+      return grader.error().with_context("task " + task.name);
+    }
+    planned.grader = std::move(grader).value();
+  }
+  R1_TRY(planned.data, store.load(planned.task));
   if (options.items.empty()) {
     planned.items = choose_items(options, task, planned.data.items);
   } else {
@@ -205,7 +234,7 @@ std::vector<std::int64_t> sample_items(const std::vector<Item>& items, std::int6
 }
 
 Result<Plan> load_plan(const RunOptions& options, const TaskRegistry& registry,
-                       const DatasetStore& store) {
+                       const DatasetStore& store, const ExecutorSource& open_executor) {
   std::vector<std::string> names = options.tasks;
   if (!options.suite.empty()) {
     R1_TRY(const Suite suite, registry.find_suite(options.suite));
@@ -224,7 +253,7 @@ Result<Plan> load_plan(const RunOptions& options, const TaskRegistry& registry,
   // Everything that is missing is said at once, so that one round of fetching suffices.
   std::string missing;
   for (const Task& task : tasks) {
-    if (!store.has(task)) {
+    if (!store.has(with_options(task, options))) {
       missing += (missing.empty() ? "" : ", ") + task.name;
     }
   }
@@ -237,13 +266,22 @@ Result<Plan> load_plan(const RunOptions& options, const TaskRegistry& registry,
                     missing, store.root(), what, what));
   }
 
+  // One sandbox for all tasks, opened when the first one wants it.
+  std::optional<Result<std::shared_ptr<CodeExecutor>>> opened;
+  const ExecutorSource open_once = [&]() -> Result<std::shared_ptr<CodeExecutor>> {
+    if (!opened) {
+      opened = open_executor();
+    }
+    return *opened;
+  };
   Plan plan;
   std::string refused;
   std::string runnable;
   plan.tasks.reserve(tasks.size());  // addresses stay: renderers refer into the elements
   for (const Task& task : tasks) {
     PlannedTask& planned = plan.tasks.emplace_back();
-    R1_RETURN_IF_ERROR(load_task(options, task, store, planned));
+    R1_RETURN_IF_ERROR(
+        load_task(options, task, store, open_executor ? open_once : ExecutorSource(), planned));
     if (planned.grader == nullptr) {
       refused +=
           fmt::format("{}{}: {}", refused.empty() ? "" : "; ", task.name, planned.grader_problem);

@@ -5,12 +5,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "engine/backend.h"
+#include "graders/code/judge.h"
 #include "graders/grader.h"
 #include "harness/run_options.h"
 #include "tasks/dataset_store.h"
@@ -31,7 +33,8 @@ struct PlannedTask {
   double temperature = 0;
   double top_p = 1;
   std::unique_ptr<PromptRenderer> renderer;
-  std::unique_ptr<Grader> grader;           // null: this build cannot grade the task
+  std::shared_ptr<CodeExecutor> executor;   // of a grader that runs programs
+  std::unique_ptr<Grader> grader;           // null: the task cannot be graded here
   std::string grader_problem;               // why not
   std::vector<std::string> unscored_items;  // golds that the grader cannot read, "ID: reason"
 };
@@ -52,11 +55,14 @@ struct Plan {
   std::vector<PlannedSample> samples;  // grouped by item, all tasks
 };
 
+// Opens what runs programs, for tasks whose answers are programs; asked at most once a plan.
+using ExecutorSource = std::function<Result<std::shared_ptr<CodeExecutor>>()>;
+
 // Loads what the options name. `default_max_tokens` is used where neither flag nor task says.
 // Errors: kInvalidArgument (unknown task, item, shuffle), kNotFound (data missing, with the
 // commands that bring it), kUnsupported (a task that this build cannot grade, unless no_grade).
 Result<Plan> load_plan(const RunOptions& options, const TaskRegistry& registry,
-                       const DatasetStore& store);
+                       const DatasetStore& store, const ExecutorSource& open_executor = {});
 
 // Renders every prompt (in parallel) and fills in samples: hashes and seeds; keys when a model is
 // known (identity non-empty).

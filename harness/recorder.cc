@@ -33,6 +33,11 @@ void Recorder::take(std::int64_t index, Completion completion) {
   if (!grade_) {
     return;
   }
+  const PlannedTask& planned = plan_.tasks[static_cast<std::size_t>(sample.task)];
+  if (planned.grader != nullptr && planned.grader->waits()) {
+    to_grade_.try_push({index, std::move(record)});
+    return;
+  }
   if (n_ungraded_.load(std::memory_order_relaxed) >= kMaxUngraded) {
     grade(index, record);
     return;
@@ -51,6 +56,12 @@ void Recorder::grade(std::int64_t index, const SampleRecord& record) {
     progress_.sample_scored(verdict.outcome == Outcome::kCorrect);
   }
   verdicts_[slot] = std::move(verdict);
+}
+
+void Recorder::grade_waiting() {
+  while (std::optional<Waiting> waiting = to_grade_.pop()) {
+    grade(waiting->index, waiting->record);
+  }
 }
 
 void Recorder::take_failure(const PlannedSample& sample, const Completion& completion) {

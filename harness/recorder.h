@@ -56,7 +56,8 @@ class MissingSamples : public RequestSource {
 
 // Takes completions from the backend's threads and records them on one thread of its own; grading
 // follows in the background, so that a crash in between costs a grade, never a sample, and a slow
-// verdict never holds up a record.
+// verdict never holds up a record. Graders that wait for programs have threads of their own; what
+// these cannot take in time is left without a verdict here and graded after the run.
 class Recorder : public CompletionSink {
  public:
   Recorder(const Plan& plan, RunStore& store, const ThinkTags& tags, Progress& progress,
@@ -68,8 +69,13 @@ class Recorder : public CompletionSink {
         cancel_(cancel),
         grade_(grade),
         verdicts_(plan.samples.size()),
+        to_grade_(kWaitingRecords),
         queue_(kCapacity),
-        thread_([this] { work(); }) {}
+        thread_([this] { work(); }) {
+    for (std::int64_t i = 0; grade && i < grading_threads(plan); ++i) {
+      grading_threads_.emplace_back([this] { grade_waiting(); });
+    }
+  }
 
   ~Recorder() override { finish(); }
 
@@ -85,6 +91,15 @@ class Recorder : public CompletionSink {
       thread_.join();
     }
     grading_.wait();
+    if (cancel_.is_draining()) {
+      to_grade_.clear_and_close();
+    } else {
+      to_grade_.close();
+    }
+    for (std::thread& thread : grading_threads_) {
+      thread.join();
+    }
+    grading_threads_.clear();
   }
 
   std::vector<std::optional<Verdict>> take_verdicts() { return std::move(verdicts_); }
@@ -104,10 +119,18 @@ class Recorder : public CompletionSink {
     Completion completion;
   };
 
+  struct Waiting {
+    std::int64_t index;
+    SampleRecord record;
+  };
+
   static constexpr std::size_t kCapacity = 1024;
   // Records that wait for their verdict hold their texts in memory; past this the recorder grades
   // too.
   static constexpr std::int64_t kMaxUngraded = 256;
+  static constexpr std::size_t kWaitingRecords = 256;
+
+  void grade_waiting();
 
   void work() {
     while (std::optional<Done> done = queue_.pop()) {
@@ -134,6 +157,8 @@ class Recorder : public CompletionSink {
   std::int64_t n_failed_ = 0;
   std::int64_t n_configuration_errors_ = 0;
   std::vector<std::string> failures_;
+  BoundedQueue<Waiting> to_grade_;
+  std::vector<std::thread> grading_threads_;
   BoundedQueue<Done> queue_;
   std::thread thread_;
 };

@@ -29,6 +29,54 @@ void add_thinking_notes(const std::vector<TaskScores>& scores, const ThinkTags& 
   }
 }
 
+void add_code_notes(const Plan& plan, const GradedRun& graded, Report& report) {
+  for (const PlannedTask& planned : plan.tasks) {
+    const std::string& name = planned.task.name;
+    if (!planned.data.is_official) {
+      report.notes.push_back(fmt::format(
+          "{}: UNOFFICIAL: rows or tests are not the benchmark's own; no score to compare with "
+          "published ones",
+          name));
+    }
+    if (planned.task.grader.grader != "code") {
+      continue;
+    }
+    std::int64_t n_differ = 0;
+    std::int64_t n_internal = 0;
+    std::int64_t n = 0;
+    for (const GradeRecord& grade : graded.grades) {
+      if (grade.task != name) {
+        continue;
+      }
+      ++n;
+      const Result<Json> details = parse_json(grade.verdict.details);
+      if (details && details->is_object()) {
+        const Json* others = find_member(*details, "other_styles");
+        n_differ += others != nullptr && !others->empty() ? 1 : 0;
+        n_internal += string_or(*details, "verdict") == "IE" ? 1 : 0;
+      }
+    }
+    const std::string profile =
+        planned.task.grader.profile == "default" ? "lcb" : planned.task.grader.profile;
+    const std::string style =
+        planned.task.grader.extraction == "auto" ? "lcb" : planned.task.grader.extraction;
+    std::string note = fmt::format("{}: profile {}, extraction {}", name, profile, style);
+    if (n_differ > 0) {
+      note += fmt::format("; in {} of {} answers another style finds another program", n_differ, n);
+    }
+    if (planned.executor != nullptr && !planned.executor->description().empty()) {
+      note += "; " + planned.executor->description();
+    }
+    report.notes.push_back(note);
+    if (n_internal > 0) {
+      report.notes.push_back(fmt::format(
+          "{}: {} of {} programs could not be judged for reasons of ours (IE): they are "
+          "unscored; `r1eval grade {}` tries again",
+          name, n_internal, n, report.directory));
+    }
+  }
+}
+
 Status write_reports(const Plan& plan, RunStore& store, GradedRun& graded, const Report& report,
                      const RunOptions& options, const Capabilities& capabilities) {
   std::map<std::string, std::string> grade_lines;  // by file name: one a grader

@@ -27,6 +27,11 @@ struct Report {
 void add_thinking_notes(const std::vector<TaskScores>& scores, const ThinkTags& tags,
                         std::vector<std::string>& notes);
 
+// What a reader of a code task's score must know: how its programs ran, answers in which another
+// way to find the program gives another one, rows that are not the benchmark's own, and runs that
+// failed for our own reasons.
+void add_code_notes(const Plan& plan, const GradedRun& graded, Report& report);
+
 // Writes grades, results and leaderboard, and prints the table or the line of JSON.
 Status write_reports(const Plan& plan, RunStore& store, GradedRun& graded, const Report& report,
                      const RunOptions& options, const Capabilities& capabilities);

@@ -24,6 +24,7 @@
 #include "harness/recorder.h"
 #include "harness/report.h"
 #include "harness/run_manifest.h"
+#include "harness/sandbox_executor.h"
 #include "harness/signals.h"
 #include "results/run_store.h"
 
@@ -95,6 +96,28 @@ std::string assistant_prefix(const RunOptions& options, const Capabilities& capa
   const Result<Catalog> catalog = Catalog::open();
   const CatalogModel* model = catalog ? catalog->find(options.model) : nullptr;
   return model == nullptr ? "" : model->assistant_prefix;
+}
+
+// What runs programs under the options' least isolation. It is opened before a model is loaded, so
+// that its processes start from a small one.
+ExecutorSource sandbox_source(const RunOptions& options) {
+  return [minimum = options.sandbox_min]() -> Result<std::shared_ptr<CodeExecutor>> {
+    return SandboxExecutor::open(sandbox_level_from(minimum).value_or(SandboxLevel::kB));
+  };
+}
+
+// The isolation that this call's programs run under, as an event of the run.
+Status record_sandbox(const Plan& plan, RunStore& store) {
+  for (const PlannedTask& planned : plan.tasks) {
+    const std::string details = planned.executor == nullptr ? "" : planned.executor->details();
+    if (const Result<Json> sandbox = parse_json(details); sandbox) {
+      OrderedJson event;
+      event["event"] = "sandbox";
+      event["sandbox"] = *sandbox;
+      return store.append_event(dump_json(event));
+    }
+  }
+  return ok_status();
 }
 
 // ---- the passes ---------------------------------------------------------------------------------
@@ -235,7 +258,8 @@ Result<int> run_passes(const RunOptions& options) {
   // Pass 1: what is asked. No model is touched yet, so that mistakes cost nothing.
   R1_RETURN_IF_ERROR(check_run_options(options));
   R1_TRY(const TaskRegistry registry, TaskRegistry::open());
-  R1_TRY(Plan plan, load_plan(options, registry, DatasetStore()));
+  R1_TRY(Plan plan, load_plan(options, registry, DatasetStore(),
+                              options.no_grade ? ExecutorSource() : sandbox_source(options)));
   if (options.dry_run) {
     return dry_run(plan, options);
   }
@@ -303,6 +327,7 @@ Result<int> run_passes(const RunOptions& options) {
     event["identity"] = capabilities.model_identity;
     R1_RETURN_IF_ERROR(store->append_event(dump_json(event)));
   }
+  R1_RETURN_IF_ERROR(record_sandbox(plan, *store));
   std::vector<bool> have(plan.samples.size(), false);
   {
     const PlanIndex index(plan);
@@ -399,6 +424,7 @@ Result<int> run_passes(const RunOptions& options) {
     report.scores = score_tasks(plan, graded);
     add_thinking_notes(report.scores, tags, report.notes);
     report.call_notes = notes;
+    add_code_notes(plan, graded, report);
     R1_RETURN_IF_ERROR(write_reports(plan, *store, graded, report, options, capabilities));
   }
 
@@ -428,12 +454,17 @@ Result<int> run_passes(const RunOptions& options) {
   return kExitOk;
 }
 
-Result<int> grade_passes(const std::string& directory, const std::string& task,
-                         const std::string& profile, bool json) {
+Result<int> grade_passes(const RegradeOptions& regrade) {
+  const std::string& directory = regrade.directory;
+  const std::string& task = regrade.task;
   R1_TRY(RunOptions options, options_of_run(directory));
+  if (!regrade.sandbox_min.empty()) {
+    options.sandbox_min = regrade.sandbox_min;
+    R1_RETURN_IF_ERROR(check_run_options(options));
+  }
   R1_TRY(const TaskRegistry registry, TaskRegistry::open());
   options.no_grade = true;  // a task that cannot be graded is unscored here, by name, not refused
-  R1_TRY(Plan plan, load_plan(options, registry, DatasetStore()));
+  R1_TRY(Plan plan, load_plan(options, registry, DatasetStore(), sandbox_source(options)));
   if (!task.empty()) {
     const bool known = std::any_of(plan.tasks.begin(), plan.tasks.end(),
                                    [&](const auto& planned) { return planned.task.name == task; });
@@ -443,9 +474,19 @@ Result<int> grade_passes(const std::string& directory, const std::string& task,
     }
   }
   for (PlannedTask& planned : plan.tasks) {
-    if (!profile.empty() && (task.empty() || planned.task.name == task)) {
-      planned.task.grader.profile = profile;
-      R1_TRY(planned.grader, make_grader(planned.task.grader));
+    const bool is_meant = task.empty() || planned.task.name == task;
+    const bool is_code = planned.task.grader.grader == "code";
+    if (is_meant && (!regrade.profile.empty() || (is_code && !regrade.extraction.empty()))) {
+      if (!regrade.profile.empty()) {
+        planned.task.grader.profile = regrade.profile;
+      }
+      if (is_code && !regrade.extraction.empty()) {
+        planned.task.grader.extraction = regrade.extraction;
+      }
+      R1_TRY(std::unique_ptr<Grader> grader, make_grader(planned.task.grader, planned.executor));
+      if (planned.grader != nullptr) {
+        planned.grader = std::move(grader);
+      }
     }
     if (planned.grader == nullptr) {
       log_warning(fmt::format("{} stays unscored: {}", planned.task.name, planned.grader_problem));
@@ -466,12 +507,14 @@ Result<int> grade_passes(const std::string& directory, const std::string& task,
   }
   plan_samples(plan, options, "");
   R1_TRY(const std::unique_ptr<RunStore> store, RunStore::open(directory, manifest_text));
+  R1_RETURN_IF_ERROR(record_sandbox(plan, *store));
   R1_TRY(GradedRun graded, grade_directory(plan, directory, {}));
   Report report;
   report.directory = directory;
   report.scores = score_tasks(plan, graded);
-  report.json = json;
+  report.json = regrade.json;
   add_thinking_notes(report.scores, tags, report.notes);
+  add_code_notes(plan, graded, report);
   R1_RETURN_IF_ERROR(write_reports(plan, *store, graded, report, options, capabilities));
   return kExitOk;
 }
@@ -496,9 +539,8 @@ int run_evaluation(const RunOptions& options) {
   return code ? *code : report_failure(code.error());
 }
 
-int grade_run(const std::string& directory, const std::string& task, const std::string& profile,
-              bool json) {
-  const Result<int> code = grade_passes(directory, task, profile, json);
+int grade_run(const RegradeOptions& options) {
+  const Result<int> code = grade_passes(options);
   return code ? *code : report_failure(code.error());
 }
 

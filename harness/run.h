@@ -15,9 +15,17 @@ int run_evaluation(const RunOptions& options);
 // Reads the options of a run directory back, for `resume`.
 Result<RunOptions> options_of_run(const std::string& directory);
 
+struct RegradeOptions {
+  std::string directory;
+  std::string task;         // profile and extraction are for this one; empty: for all
+  std::string profile;      // empty: each task's own
+  std::string extraction;   // of programs; empty: each task's own
+  std::string sandbox_min;  // empty: as the run had it
+  bool json = false;
+};
+
 // Grades the records of a run directory again with this build's graders and writes grades, results
-// and leaderboard anew. `task` empty: all. `profile` empty: each task's own.
-int grade_run(const std::string& directory, const std::string& task, const std::string& profile,
-              bool json);
+// and leaderboard anew.
+int grade_run(const RegradeOptions& options);
 
 }  // namespace r1eval

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "graders/code/sandbox.h"
+
 namespace r1eval {
 namespace {
 
@@ -70,6 +72,11 @@ OrderedJson run_options_to_json(const RunOptions& o) {
   json["prompt"] = o.prompt_variant;
   json["system_prompt"] = o.system_prompt;
   json["shots"] = o.n_shots;
+  json["release"] = o.release;
+  json["window"] = o.window;
+  json["code_profile"] = o.code_profile;
+  json["code_extraction"] = o.code_extraction;
+  json["sandbox_min"] = o.sandbox_min;
   json["model"] = o.model;
   json["base_url"] = o.base_url;
   json["model_revision"] = o.model_revision;
@@ -116,6 +123,11 @@ Result<RunOptions> run_options_from_json(const Json& json) {
   o.prompt_variant = string_or(json, "prompt");
   o.system_prompt = string_or(json, "system_prompt");
   o.n_shots = int_or(json, "shots", -1);
+  o.release = int_or(json, "release", 0);
+  o.window = string_or(json, "window");
+  o.code_profile = string_or(json, "code_profile");
+  o.code_extraction = string_or(json, "code_extraction");
+  o.sandbox_min = string_or(json, "sandbox_min", "B");
   o.model = string_or(json, "model");
   o.base_url = string_or(json, "base_url");
   o.model_revision = string_or(json, "model_revision");
@@ -163,6 +175,15 @@ Status check_run_options(const RunOptions& o) {
         (is_percent && value > 100) || (!is_percent && !is_whole)) {
       return bad_flag("--limit", o.limit, "must be a number of items (50) or a share (10%)");
     }
+  }
+  if (!o.window.empty() && o.window.find("..") == std::string::npos) {
+    return bad_flag("--window", o.window, "must look like 2024-08-01..2025-02-01");
+  }
+  if (o.release < 0 || o.release > 1000) {
+    return bad_flag("--release", std::to_string(o.release), "must be a number from 1 on");
+  }
+  if (!sandbox_level_from(o.sandbox_min)) {
+    return bad_flag("--sandbox-min", o.sandbox_min, "must be A, B or C");
   }
   if (o.k && (*o.k < 1 || *o.k > 100000)) {
     return bad_flag("--k", std::to_string(*o.k), "must be between 1 and 100000");

@@ -27,6 +27,13 @@ struct RunOptions {
   std::string prompt_variant;
   std::string system_prompt;
   std::int64_t n_shots = -1;
+  std::int64_t release = 0;  // of a dataset with releases; 0: the task's
+  std::string window;        // "FROM..UNTIL" in place of the task's dates; either side may be empty
+
+  // How programs are graded; cannot change a sample.
+  std::string code_profile;     // empty: the task's
+  std::string code_extraction;  // empty: the task's
+  std::string sandbox_min = "B";
 
   // Of whom.
   std::string model;

@@ -196,8 +196,8 @@ void add_pass_at(const std::vector<ItemScore>& items, const std::map<std::string
 
 TaskScores aggregate_task(const std::string& task, std::vector<GradedSample> samples,
                           const std::map<std::string, ItemInfo>& items, std::int64_t k,
-                          std::int64_t n_planned,
-                          const std::vector<std::string>& breakdown_fields) {
+                          std::int64_t n_planned, const std::vector<std::string>& breakdown_fields,
+                          bool has_votes) {
   std::sort(samples.begin(), samples.end(), [](const GradedSample& a, const GradedSample& b) {
     return a.item != b.item ? a.item < b.item : a.sample < b.sample;
   });
@@ -233,7 +233,9 @@ TaskScores aggregate_task(const std::string& task, std::vector<GradedSample> sam
   scores.score = score_items(folded, items);
   if (k > 1 && scores.n_samples > 0) {
     add_pass_at(folded, items, k, scores);
-    add_consensus(samples, items, k, scores);
+    if (has_votes) {
+      add_consensus(samples, items, k, scores);
+    }
   }
   for (const std::string& field : breakdown_fields) {
     std::map<std::string, std::vector<ItemScore>> groups;

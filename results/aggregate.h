@@ -72,9 +72,11 @@ struct TaskScores {
   bool is_partial = false;                                        // --limit, or samples are missing
 };
 
-// `samples` in any order. Items without a single scored sample are left out of the mean.
+// `samples` in any order. Items without a single scored sample are left out of the mean. Without
+// votes there is no cons@k.
 TaskScores aggregate_task(const std::string& task, std::vector<GradedSample> samples,
                           const std::map<std::string, ItemInfo>& items, std::int64_t k,
-                          std::int64_t n_planned, const std::vector<std::string>& breakdown_fields);
+                          std::int64_t n_planned, const std::vector<std::string>& breakdown_fields,
+                          bool has_votes = true);
 
 }  // namespace r1eval

@@ -106,6 +106,11 @@ std::string grade_to_json(const GradeRecord& r) {
   json["gold_form"] = r.verdict.gold_form;
   json["rule"] = r.verdict.rule;
   json["evidence"] = r.verdict.evidence;
+  if (!r.verdict.details.empty()) {
+    if (const Result<Json> details = parse_json(r.verdict.details); details) {
+      json["details"] = *details;
+    }
+  }
   json["truncated"] = r.truncated;
   return dump_json(json);
 }
@@ -133,6 +138,9 @@ Result<GradeRecord> grade_from_json(std::string_view line) {
   r.verdict.gold_form = string_or(json, "gold_form");
   r.verdict.rule = string_or(json, "rule");
   r.verdict.evidence = string_or(json, "evidence");
+  if (const Json* details = find_member(json, "details"); details != nullptr) {
+    r.verdict.details = dump_json(*details);
+  }
   r.truncated = bool_or(json, "truncated", false);
   return r;
 }

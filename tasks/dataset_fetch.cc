@@ -1,6 +1,7 @@
 // Bringing data files into the store: from the network, or from files that the user has.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/hub.h"
+#include "base/json.h"
 #include "tasks/dataset_store.h"
 
 namespace r1eval {
@@ -66,7 +68,8 @@ Status copy_file(const std::string& from, const std::string& place) {
 Status DatasetStore::fetch(const Task& task, const Say& say) const {
   std::vector<const SourceFile*> missing;
   for (const SourceFile& file : task.sources) {
-    if (!file.path.empty() && !path_exists(place(task, file))) {
+    if (!file.path.empty() && file.is_official && file.release <= task.release &&
+        !path_exists(place(task, file))) {
       missing.push_back(&file);
     }
   }
@@ -119,6 +122,26 @@ Status DatasetStore::fetch(const Task& task, const Say& say) const {
   return ok_status();
 }
 
+namespace {
+
+// Is the first row of a file without a pin one of this task's? Many files are named test.jsonl.
+bool has_columns(const Task& task, const std::string& path) {
+  bool has = true;
+  const auto look = [&](std::string_view line, std::int64_t) -> Status {
+    const Result<Json> row = parse_json(line);
+    if (row && row->is_object()) {
+      for (const std::string& column : {task.columns.id, task.columns.question}) {
+        has = has && (column.empty() || row->contains(column.substr(0, column.find('.'))));
+      }
+    }
+    return fail(ErrorCode::kCancelled, "one line is enough");
+  };
+  const Status read = for_each_line(path, look);
+  return has && !read;
+}
+
+}  // namespace
+
 Status DatasetStore::import(const Task& task, const std::string& path, const Say& say) const {
   if (!path_exists(path)) {
     return fail(ErrorCode::kNotFound, fmt::format("{}: there is no such file or folder", path));
@@ -128,11 +151,13 @@ Status DatasetStore::import(const Task& task, const std::string& path, const Say
   std::map<std::string, const SourceFile*> by_name;
   std::map<std::int64_t, bool> sizes;
   std::size_t n_wanted = 0;
+  std::size_t n_pinned_required = 0;
   for (const SourceFile& file : task.sources) {
     if (file.path.empty()) {
       continue;
     }
     ++n_wanted;
+    n_pinned_required += !file.sha256.empty() && !file.is_optional ? 1 : 0;
     if (file.sha256.empty()) {
       by_name[base_name(file.path)] = &file;
     } else {
@@ -165,7 +190,8 @@ Status DatasetStore::import(const Task& task, const std::string& path, const Say
                         candidate, size, file.bytes, file.sha256);
       }
     }
-    if (const auto match = by_name.find(base_name(candidate)); match != by_name.end()) {
+    if (const auto match = by_name.find(base_name(candidate));
+        match != by_name.end() && has_columns(task, candidate)) {
       found.emplace(match->second, candidate);
     }
     return ok_status();
@@ -185,7 +211,7 @@ Status DatasetStore::import(const Task& task, const std::string& path, const Say
     }
   } else {
     R1_RETURN_IF_ERROR(look_at(path));
-    if (found.empty() && !by_name.empty() && by_hash.empty()) {
+    if (found.empty() && !by_name.empty() && (by_hash.empty() || n_pinned_required == 0)) {
       found.emplace(by_name.begin()->second, path);  // a single file of the user's, under any name
     }
     if (found.empty() && !task.archive_sha256.empty()) {
@@ -211,6 +237,11 @@ Status DatasetStore::import(const Task& task, const std::string& path, const Say
       }
     }
   }
+  if (found.empty() && n_missing == 0) {
+    return fail(ErrorCode::kParse,
+                fmt::format("{}: none of its files was found at {}. Nothing was imported.{}",
+                            task.name, path, near_miss.empty() ? "" : " " + near_miss));
+  }
   if (n_missing > 0) {
     return fail(
         ErrorCode::kParse,
@@ -229,9 +260,11 @@ Status DatasetStore::import(const Task& task, const std::string& path, const Say
       }
     }
   }
+  const auto n_unpinned = std::count_if(
+      found.begin(), found.end(), [](const auto& entry) { return entry.first->sha256.empty(); });
   say(fmt::format("{}: {} files imported into {}/{}{}", task.name, found.size(), root_,
                   task.dataset,
-                  by_name.empty() ? "" : " (unverified: there is no checksum of ours for them)"));
+                  n_unpinned == 0 ? "" : " (unverified: there is no checksum of ours for them)"));
   return ok_status();
 }
 

@@ -1,9 +1,13 @@
 #include "tasks/dataset_store.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 #include <zip.h>
+#include <zlib.h>
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <set>
 #include <utility>
@@ -18,6 +22,8 @@ namespace r1eval {
 namespace {
 
 constexpr std::int64_t kLargestMember = std::int64_t{1} << 31;
+// Tests above this stay in their file until an item is graded: LiveCodeBench's are gigabytes.
+constexpr std::size_t kLargestKeptTests = std::size_t{64} << 10;
 
 std::string strip(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(" \t\r\n\v\f");
@@ -61,18 +67,56 @@ struct RowReader {
     return found->second;
   }
 
+  // Is `value` below `bound` in the filter's order?
+  Result<bool> is_below(const std::string& value, const std::string& bound,
+                        std::int64_t line) const {
+    if (!task.filter.is_numeric) {
+      return value < bound;
+    }
+    std::int64_t numbers[2] = {0, 0};
+    for (int i = 0; i < 2; ++i) {
+      const std::string& text = i == 0 ? value : bound;
+      const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), numbers[i]);
+      if (code != std::errc() || end != text.data() + text.size()) {
+        return error(line, fmt::format("column '{}': '{}' is no whole number", task.filter.column,
+                                       text.substr(0, 40)));
+      }
+    }
+    return numbers[0] < numbers[1];
+  }
+
+  Result<bool> passes_filter(const Row& row, std::int64_t line) const {
+    const RowFilter& filter = task.filter;
+    if (filter.column.empty()) {
+      return true;
+    }
+    R1_TRY(const std::string value, column(row, line, filter.column));
+    if (!filter.since.empty()) {
+      R1_TRY(const bool is_too_low, is_below(value, filter.since, line));
+      if (is_too_low) {
+        return false;
+      }
+    }
+    return filter.until.empty() ? Result<bool>(true) : is_below(value, filter.until, line);
+  }
+
+  Result<std::string> tests_of(const Row& row, std::int64_t line) const {
+    OrderedJson tests;
+    for (const std::string& name : task.columns.tests) {
+      R1_TRY(tests[name], column(row, line, name));
+    }
+    return dump_json(tests);
+  }
+
   Status item(const Row& row, std::int64_t line, std::int64_t number,
               std::vector<Item>& items) const {
     const ColumnMap& columns = task.columns;
     const auto text = [&](std::string value) {
       return columns.strip ? strip(value) : std::move(value);
     };
-    if (!task.filter.column.empty()) {
-      R1_TRY(const std::string value, column(row, line, task.filter.column));
-      if ((!task.filter.since.empty() && value < task.filter.since) ||
-          (!task.filter.until.empty() && value >= task.filter.until)) {
-        return ok_status();
-      }
+    R1_TRY(const bool is_kept, passes_filter(row, line));
+    if (!is_kept) {
+      return ok_status();
     }
     Item item;
     if (columns.id.empty()) {
@@ -121,11 +165,7 @@ struct RowReader {
       R1_TRY(item.stratum, column(row, line, columns.stratum));
     }
     if (!columns.tests.empty()) {
-      OrderedJson tests;
-      for (const std::string& name : columns.tests) {
-        R1_TRY(tests[name], column(row, line, name));
-      }
-      item.tests = dump_json(tests);
+      R1_TRY(item.tests, tests_of(row, line));
     }
     items.push_back(std::move(item));
     return ok_status();
@@ -140,11 +180,23 @@ void flatten(const Json& object, Row& row) {
   for (const auto& [key, value] : object.items()) {
     row[key] = text(value);
     if (value.is_array()) {
+      std::string& lines = row[key + ".*"];  // all members, one a line
       for (std::size_t i = 0; i < value.size() && i < 32; ++i) {
         row[fmt::format("{}.{}", key, i)] = text(value[i]);
+        lines += (i == 0 ? "" : "\n") + text(value[i]);
       }
     }
   }
+}
+
+Status read_object(const RowReader& reader, const Json& object, std::int64_t number,
+                   std::int64_t& n_rows, std::vector<Item>& items) {
+  if (!object.is_object()) {
+    return reader.error(number, fmt::format("expected a JSON object, got {}", object.type_name()));
+  }
+  Row row;
+  flatten(object, row);
+  return reader.item(row, number, n_rows++, items);
 }
 
 Status read_jsonl_line(const RowReader& reader, std::string_view line, std::int64_t number,
@@ -156,12 +208,53 @@ Status read_jsonl_line(const RowReader& reader, std::string_view line, std::int6
   if (!object) {
     return reader.error(number, object.error().message);
   }
-  if (!object->is_object()) {
-    return reader.error(number, fmt::format("expected a JSON object, got {}", object->type_name()));
+  return read_object(reader, *object, number, n_rows, items);
+}
+
+// One JSON list of objects; rows are numbered from 1.
+Status read_json_list(const RowReader& reader, std::string_view text, std::int64_t& n_rows,
+                      std::vector<Item>& items) {
+  const Result<Json> list = parse_json(text);
+  if (!list) {
+    return list.error().with_context(reader.origin);
   }
-  Row row;
-  flatten(*object, row);
-  return reader.item(row, number, n_rows++, items);
+  if (!list->is_array()) {
+    return fail(ErrorCode::kParse,
+                fmt::format("{}: expected a JSON list, got {}", reader.origin, list->type_name()));
+  }
+  std::int64_t number = 0;
+  for (const Json& object : *list) {
+    R1_RETURN_IF_ERROR(read_object(reader, object, ++number, n_rows, items));
+  }
+  return ok_status();
+}
+
+Result<std::string> read_gzip(const std::string& path) {
+  gzFile const file = gzopen(path.c_str(), "rb");
+  if (file == nullptr) {
+    return errno_error(errno, "open", path);
+  }
+
+  struct Closer {
+    gzFile file;
+
+    ~Closer() { gzclose(file); }
+  } closer{file};
+
+  std::string bytes;
+  std::vector<char> buffer(1 << 18);
+  int n = 0;
+  while ((n = gzread(file, buffer.data(), static_cast<unsigned>(buffer.size()))) > 0) {
+    bytes.append(buffer.data(), static_cast<std::size_t>(n));
+    if (static_cast<std::int64_t>(bytes.size()) > kLargestMember) {
+      return fail(ErrorCode::kResourceExhausted,
+                  fmt::format("{}: unpacks to more than {} bytes", path, kLargestMember));
+    }
+  }
+  if (n < 0 || gzdirect(file) != 0) {
+    return fail(ErrorCode::kParse, fmt::format("{}: damaged, or not gzip", path));
+  }
+  return bytes;
 }
 
 Status read_csv_text(const RowReader& reader, std::string_view text, std::vector<Item>& items) {
@@ -320,15 +413,74 @@ std::vector<FileStatus> DatasetStore::status(const Task& task, bool deep) const 
 }
 
 bool DatasetStore::has(const Task& task) const {
-  return std::all_of(task.sources.begin(), task.sources.end(), [&](const SourceFile& file) {
-    return !file.builtin.empty() || file.is_optional || path_exists(place(task, file));
-  });
+  const bool any =
+      std::any_of(task.sources.begin(), task.sources.end(), [&](const SourceFile& file) {
+        return !file.builtin.empty() ||
+               (file.release <= task.release && path_exists(place(task, file)));
+      });
+  return any && std::all_of(task.sources.begin(), task.sources.end(), [&](const SourceFile& file) {
+           return !file.builtin.empty() || file.is_optional || file.release > task.release ||
+                  path_exists(place(task, file));
+         });
+}
+
+Result<std::string> read_item_tests(const Task& task, const Item& item) {
+  if (item.row_path.empty()) {
+    return item.tests;
+  }
+  const int fd = ::open(item.row_path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    return errno_error(errno, "open", item.row_path);
+  }
+  std::string line(static_cast<std::size_t>(item.row_bytes), '\0');
+  std::size_t done = 0;
+  ssize_t n = 1;
+  while (done < line.size() && n > 0) {
+    n = ::pread(fd, line.data() + done, line.size() - done,
+                item.row_offset + static_cast<std::int64_t>(done));
+    if (n < 0 && errno == EINTR) {
+      n = 1;
+      continue;
+    }
+    done += n > 0 ? static_cast<std::size_t>(n) : 0;
+  }
+  ::close(fd);
+  const Result<Json> object = parse_json(std::string_view(line).substr(0, done));
+  const RowReader reader{task, task.sources.front(), item.row_path};
+  Row row;
+  if (object && object->is_object()) {
+    flatten(*object, row);
+  }
+  if (!task.columns.id.empty() && strip(row[task.columns.id]) != item.id) {
+    return fail(ErrorCode::kParse,
+                fmt::format("{}: item {} is not where it was when the data were loaded; was the "
+                            "file changed?",
+                            item.row_path, item.id));
+  }
+  return reader.tests_of(row, 0);
 }
 
 Result<TaskData> DatasetStore::load(const Task& task) const {
   TaskData data;
   Sha256 all;
+  if (!has(task)) {
+    return fail(
+        ErrorCode::kNotFound,
+        fmt::format("no data for {} under {}: `r1eval data fetch {}`, or `r1eval data import "
+                    "{} PATH` from files that you have",
+                    task.name, root_, task.name, task.name));
+  }
+  data.is_official = task.is_official;
+  // Rows that stand in for official ones are read only where there is no official one.
+  const bool has_official =
+      std::any_of(task.sources.begin(), task.sources.end(), [&](const SourceFile& file) {
+        return file.is_official && file.release <= task.release && file.builtin.empty() &&
+               path_exists(place(task, file));
+      });
   for (const SourceFile& file : task.sources) {
+    if (file.release > task.release || (!file.is_official && has_official)) {
+      continue;
+    }
     std::vector<Item>& items = file.role == "shots" ? data.shots : data.items;
     const RowReader reader{task, file,
                            file.builtin.empty() ? place(task, file) : "built-in " + file.builtin};
@@ -362,6 +514,7 @@ Result<TaskData> DatasetStore::load(const Task& task) const {
                               "PATH` from files that you have",
                               path, task.name, task.name));
     }
+    data.is_official = data.is_official && file.is_official;
     // Bytes are hashed as they are used: a file that changed since it was fetched never gets asked.
     R1_TRY(const std::string hash, sha256_file(path));
     if (!file.sha256.empty() && hash != file.sha256) {
@@ -373,9 +526,26 @@ Result<TaskData> DatasetStore::load(const Task& task) const {
     all.update(hash);
     if (file.format == "jsonl") {
       // Row by row: a line of LiveCodeBench can hold megabytes of tests.
-      R1_RETURN_IF_ERROR(for_each_line(path, [&](std::string_view line, std::int64_t number) {
-        return read_jsonl_line(reader, line, number, n_rows, items);
-      }));
+      std::int64_t offset = 0;
+      const auto read_line = [&](std::string_view line, std::int64_t number) -> Status {
+        const std::size_t n_items = items.size();
+        R1_RETURN_IF_ERROR(read_jsonl_line(reader, line, number, n_rows, items));
+        if (items.size() > n_items && items.back().tests.size() > kLargestKeptTests) {
+          items.back().tests = std::string();
+          items.back().row_path = path;
+          items.back().row_offset = offset;
+          items.back().row_bytes = static_cast<std::int64_t>(line.size());
+        }
+        offset += static_cast<std::int64_t>(line.size()) + 1;
+        return ok_status();
+      };
+      R1_RETURN_IF_ERROR(for_each_line(path, read_line));
+    } else if (file.format == "jsonl.gz") {
+      R1_TRY(const std::string text, read_gzip(path));
+      R1_RETURN_IF_ERROR(read_lines(text));
+    } else if (file.format == "json") {
+      R1_TRY(const std::string text, read_file(path));
+      R1_RETURN_IF_ERROR(read_json_list(reader, text, n_rows, items));
     } else if (file.format == "csv") {
       R1_TRY(const std::string text, read_file(path));
       R1_RETURN_IF_ERROR(read_csv_text(reader, text, items));
@@ -392,7 +562,12 @@ Result<TaskData> DatasetStore::load(const Task& task) const {
     }
   }
   if (data.items.empty()) {
-    return fail(ErrorCode::kParse, fmt::format("task {}: its data has no rows", task.name));
+    return fail(ErrorCode::kParse,
+                fmt::format("task {}: its data has no rows{}", task.name,
+                            task.filter.column.empty()
+                                ? std::string()
+                                : fmt::format(" with {} from {} up to {}", task.filter.column,
+                                              task.filter.since, task.filter.until)));
   }
   data.dataset_sha256 = all.finish_hex();
   return data;

@@ -30,6 +30,7 @@ struct TaskData {
   std::vector<Item> items;
   std::vector<Item> shots;     // in file order
   std::string dataset_sha256;  // over the files' hashes, in order
+  bool is_official = true;     // false: rows or tests are not the benchmark's own
 };
 
 class DatasetStore {
@@ -56,6 +57,10 @@ class DatasetStore {
 
   std::string root_;
 };
+
+// The test columns of an item of `task` as a JSON object of texts: Item::tests, or what its row in
+// the store says. Errors: kIo, kParse when the file is no longer what was loaded.
+Result<std::string> read_item_tests(const Task& task, const Item& item);
 
 // The bytes of an archive's member, decrypted in memory. `member` is its path or the end of it.
 // Errors: kParse naming archive, member and reason (wrong password, damaged, too large).

@@ -19,7 +19,7 @@ struct SourceFile {
   std::string url;            // where `data fetch` takes it from; empty: import only
   std::string sha256;         // empty: unverified, and every listing says so
   std::int64_t bytes = -1;
-  std::string format;        // "jsonl", "csv", "zip+csv"
+  std::string format;        // "jsonl", "jsonl.gz", "json" (a list), "csv", "zip+csv"
   std::string member;        // for archives: the file inside
   std::string password;      // for encrypted archives, published by their authors
   std::string builtin;       // compiled in under this name, e.g. "mini/mini_math.jsonl"
@@ -27,6 +27,8 @@ struct SourceFile {
   std::string value;         // what the column "@value" reads (MMLU: the subject)
   std::string group;         // what the column "@group" reads (MMLU: the category)
   bool is_optional = false;  // the task can run without it
+  bool is_official = true;   // false: stands in where no official file is, and is marked
+  std::int64_t release = 0;  // read only where the task's release is at least this
 };
 
 // Which fields of a row become what of an Item.
@@ -44,8 +46,10 @@ struct ColumnMap {
   bool strip = true;  // trim white space around question, target and choices
 };
 
-// Keeps the rows whose column lies in [since, until), compared as texts (dates as YYYY-MM-DD).
+// Keeps the rows whose column lies in [since, until), compared as texts (dates as YYYY-MM-DD) or as
+// whole numbers.
 struct RowFilter {
+  bool is_numeric = false;
   std::string column;  // empty: no filter
   std::string since;
   std::string until;
@@ -83,6 +87,8 @@ struct Task {
   std::vector<std::string> breakdown;  // metadata fields that get a table
   std::string license;
   bool is_redistributable = true;  // may item texts stand in reports?
+  bool is_official = true;         // false: rows or tests are not the benchmark's own; marked
+  std::int64_t release = 0;        // of the data, where files belong to releases; 0: none do
   bool needs_sandbox = false;      // graded by running programs
   std::string notes;
   std::string definition_sha256;  // of the TOML text

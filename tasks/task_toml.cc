@@ -188,6 +188,8 @@ Status read_file_entry(const toml::table& table, const std::string& origin,
   R1_RETURN_IF_ERROR(section.string("value", file.value));
   R1_RETURN_IF_ERROR(section.string("group", file.group));
   R1_RETURN_IF_ERROR(section.boolean("optional", file.is_optional));
+  R1_RETURN_IF_ERROR(section.integer("release", file.release, 1, 1000));
+  R1_RETURN_IF_ERROR(section.boolean("official", file.is_official));
   R1_RETURN_IF_ERROR(section.refuse_unknown());
   const int n_places =
       (file.path.empty() ? 0 : 1) + (file.builtin.empty() ? 0 : 1) + (file.local.empty() ? 0 : 1);
@@ -215,7 +217,8 @@ Status read_dataset(const toml::table& table, const std::string& origin, Task& t
   Section section(table, origin, "dataset");
   R1_RETURN_IF_ERROR(section.string("name", task.dataset));
   std::string format = "jsonl";
-  R1_RETURN_IF_ERROR(section.choice("format", format, {"jsonl", "csv", "zip+csv"}));
+  R1_RETURN_IF_ERROR(
+      section.choice("format", format, {"jsonl", "jsonl.gz", "json", "csv", "zip+csv"}));
   R1_RETURN_IF_ERROR(section.boolean("has_header", task.columns.has_header));
   R1_RETURN_IF_ERROR(section.string("archive_url", task.archive_url));
   R1_RETURN_IF_ERROR(section.string("archive_sha256", task.archive_sha256));
@@ -318,6 +321,8 @@ Result<Task> parse_task(std::string_view text, const std::string& origin) {
   R1_RETURN_IF_ERROR(section.string("license", task.license));
   R1_RETURN_IF_ERROR(section.boolean("redistributable", task.is_redistributable));
   R1_RETURN_IF_ERROR(section.boolean("needs_sandbox", task.needs_sandbox));
+  R1_RETURN_IF_ERROR(section.boolean("official", task.is_official));
+  R1_RETURN_IF_ERROR(section.integer("release", task.release, 0, 1000));
   R1_RETURN_IF_ERROR(section.integer("k", task.k, 1, 100000));
   R1_RETURN_IF_ERROR(section.integer("max_tokens", task.max_tokens, 1, 10'000'000));
   R1_RETURN_IF_ERROR(section.number("temperature", task.temperature, 0, 100));
@@ -333,6 +338,7 @@ Result<Task> parse_task(std::string_view text, const std::string& origin) {
   R1_RETURN_IF_ERROR(filters.string("column", task.filter.column));
   R1_RETURN_IF_ERROR(filters.string("since", task.filter.since));
   R1_RETURN_IF_ERROR(filters.string("until", task.filter.until));
+  R1_RETURN_IF_ERROR(filters.boolean("numeric", task.filter.is_numeric));
   R1_RETURN_IF_ERROR(filters.refuse_unknown());
   R1_TRY(const toml::table* prompt, sub_table(section, "prompt"));
   R1_RETURN_IF_ERROR(read_prompt(*prompt, origin, task));

@@ -19,15 +19,6 @@ TEST(MakeGraderTest, NamesTheNearestGrader) {
   EXPECT_NE(grader.error().message.find("'math'"), std::string::npos) << grader.error().message;
 }
 
-TEST(MakeGraderTest, SaysWhyCodeIsNotGraded) {
-  GraderSpec spec;
-  spec.grader = "code";
-  const auto grader = make_grader(spec);
-  ASSERT_FALSE(grader);
-  EXPECT_EQ(grader.error().code, ErrorCode::kUnsupported);
-  EXPECT_NE(grader.error().message.find("sandbox"), std::string::npos);
-}
-
 TEST(MakeGraderTest, ListsTheProfilesThereAre) {
   GraderSpec spec;
   spec.profile = "loosest";

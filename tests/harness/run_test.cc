@@ -134,7 +134,7 @@ TEST(RunTest, GradingAgainGivesTheSameResults) {
   ASSERT_EQ(run(options_in(dir, kOneRight)).code, kExitOk);
   const std::string results = read_file(dir.file("run/results.json")).value();
   testing::internal::CaptureStdout();
-  const int code = grade_run(dir.file("run"), "", "", true);
+  const int code = grade_run({dir.file("run"), "", "", "", "", true});
   testing::internal::GetCapturedStdout();
   EXPECT_EQ(code, kExitOk);
   EXPECT_EQ(read_file(dir.file("run/results.json")).value(), results);
