@@ -33,6 +33,6 @@ inline constexpr std::int64_t kMaxConstantDegree =
 inline constexpr std::int64_t kMaxConstantBits = 256;  // of one rational
 inline constexpr std::int64_t kMaxOptions = 26;
 inline constexpr std::int64_t kMaxStatements = 32;  // "the answer is …" tried from the end
-inline constexpr std::int64_t kMaxBoxes = 4096;  // boxes of one completion, the last ones
+inline constexpr std::int64_t kMaxBoxes = 4096;     // boxes of one completion, the last ones
 
 }  // namespace r1eval::bounds

@@ -14,10 +14,9 @@ namespace r1eval::generated {
 
 using Whole = boost::multiprecision::number<boost::multiprecision::cpp_int_backend<>,
                                             boost::multiprecision::et_off>;
-using Fraction =
-    boost::multiprecision::number<boost::multiprecision::rational_adaptor<
-                                      boost::multiprecision::cpp_int_backend<>>,
-                                  boost::multiprecision::et_off>;
+using Fraction = boost::multiprecision::number<
+    boost::multiprecision::rational_adaptor<boost::multiprecision::cpp_int_backend<>>,
+    boost::multiprecision::et_off>;
 using Real = boost::multiprecision::number<boost::multiprecision::cpp_bin_float<150>,
                                            boost::multiprecision::et_off>;
 
