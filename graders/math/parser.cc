@@ -913,12 +913,16 @@ Result<Expression> Parser::run() {
     return fail(ErrorCode::kParse, "there is nothing to read");
   }
   // An answer of nothing but words.
-  bool any_word = false;
+  bool any_word = false;  // other than the "and" between two letters
   bool only_words = true;
   std::string words;
-  for (const Token& token : t_) {
+  for (std::size_t k = 0; k < t_.size(); ++k) {
+    const Token& token = t_[k];
     const bool is_word = token.kind == TokenKind::kWord || token.kind == TokenKind::kText;
-    any_word = any_word || is_word;
+    const bool is_between = k > 0 && k + 1 < t_.size() && joins_answers(k) &&
+                            t_[k - 1].kind == TokenKind::kLetter &&
+                            t_[k + 1].kind == TokenKind::kLetter;
+    any_word = any_word || (is_word && !is_between);
     only_words = only_words && (is_word || token.kind == TokenKind::kLetter);
     words += (token.space_before || is_word ? " " : "") + token.text;
   }
