@@ -11,13 +11,21 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <thread>
+#include <utility>
 
 #ifdef R1EVAL_PARALLEL_STD
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
 #include <vector>
 #else
 #include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+#include <tbb/task_group.h>
 #endif
 
 namespace r1eval {
@@ -66,5 +74,91 @@ void parallel_for_index(std::int64_t n, const Body& body, std::int64_t grain = 1
     }
   });
 }
+
+// Work that runs beside something more important: an arena of low priority, whose tasks TBB's
+// workers take when no other loop wants them. Tasks must not throw.
+//
+// Threads  run() from any; wait() from one thread, after which the tasks' writes may be read. The
+//          destructor waits.
+class BackgroundTasks {
+ public:
+#ifdef R1EVAL_PARALLEL_STD
+  BackgroundTasks() : worker_([this] { work(); }) {}
+
+  ~BackgroundTasks() {
+    wait();
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+    }
+    changed_.notify_all();
+    worker_.join();
+  }
+
+  template <typename Task>
+  void run(Task task) {
+    {
+      const std::lock_guard lock(mutex_);
+      tasks_.emplace_back(std::move(task));
+    }
+    changed_.notify_all();
+  }
+
+  void wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return tasks_.empty() && !busy_; });
+  }
+#else
+  BackgroundTasks() : arena_(available_cpus(), 0, tbb::task_arena::priority::low) {}
+
+  ~BackgroundTasks() {
+    wait();
+  }
+
+  template <typename Task>
+  void run(Task task) {
+    arena_.enqueue(group_->defer(std::move(task)));
+  }
+
+  void wait() {
+    arena_.execute([this] { group_->wait(); });
+  }
+#endif
+
+  BackgroundTasks(const BackgroundTasks&) = delete;
+  BackgroundTasks& operator=(const BackgroundTasks&) = delete;
+
+ private:
+#ifdef R1EVAL_PARALLEL_STD
+  void work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [this] { return ended_ || !tasks_.empty(); });
+      if (tasks_.empty()) {
+        return;
+      }
+      const std::function<void()> task = std::move(tasks_.front());
+      tasks_.pop_front();
+      busy_ = true;
+      lock.unlock();
+      task();
+      lock.lock();
+      busy_ = false;
+      changed_.notify_all();
+    }
+  }
+
+  std::mutex mutex_;  // guards the three below
+  std::deque<std::function<void()>> tasks_;
+  bool busy_ = false;
+  bool ended_ = false;
+  std::condition_variable changed_;
+  std::thread worker_;
+#else
+  tbb::task_arena arena_;
+  // By pointer: its destructor may throw by declaration, which it does only when nobody has waited.
+  const std::unique_ptr<tbb::task_group> group_ = std::make_unique<tbb::task_group>();
+#endif
+};
 
 }  // namespace r1eval

@@ -25,6 +25,18 @@ target_include_directories(r1eval_arb SYSTEM INTERFACE ${ARB_INCLUDE} ${FLINT_IN
   ${FLINT_INCLUDE}/flint)
 find_library(GMP_LIBRARY gmp REQUIRED)
 target_link_libraries(r1eval_arb INTERFACE ${ARB_LIBRARY} ${FLINT_LIBRARY} ${GMP_LIBRARY})
+# Calcium (with Antic) is optional, and has no such files either.
+find_path(CALCIUM_INCLUDE calcium/ca.h)
+find_library(CALCIUM_LIBRARY calcium)
+find_library(ANTIC_LIBRARY antic)
+if(CALCIUM_LIBRARY AND CALCIUM_INCLUDE AND ANTIC_LIBRARY)
+  add_library(r1eval_calcium INTERFACE)
+  target_include_directories(r1eval_calcium SYSTEM INTERFACE ${CALCIUM_INCLUDE}
+    ${CALCIUM_INCLUDE}/calcium)
+  target_link_libraries(r1eval_calcium INTERFACE ${CALCIUM_LIBRARY} ${ANTIC_LIBRARY} r1eval_arb)
+else()
+  message(STATUS "Calcium not found: exact comparison of constants is left out")
+endif()
 if(R1EVAL_TESTS)
   find_package(GTest REQUIRED)
   include(GoogleTest)

@@ -18,6 +18,9 @@
 
 namespace r1eval {
 
+// Verdict::rule of a text that ends inside its thinking: it gives no answer.
+inline constexpr std::string_view kTruncatedInThinking = "truncated_in_thinking";
+
 // What a task file says of extraction and grading.
 struct GraderSpec {
   std::string grader = "math";  // "math", "choice", "text", "code"

@@ -14,6 +14,7 @@
 #include "graders/extract/thinking.h"
 #include "graders/grader.h"
 #include "graders/math/equality.h"
+#include "graders/math/number_words.h"
 #include "graders/math/parser.h"
 
 namespace r1eval {
@@ -29,11 +30,26 @@ int read_level(std::string_view text) {
   return static_cast<int>(how_readable(text));
 }
 
+// As read_level, with numbers in words read as numbers.
+int read_level_with_words(std::string_view text) {
+  const auto digits = with_digits(unwrap_answer(text));
+  return digits && how_readable(*digits) == Readable::kMath ? 2 : read_level(text);
+}
+
 Verdict no_answer(std::string evidence) {
   Verdict verdict;
   verdict.outcome = Outcome::kNoAnswer;
   verdict.rule = "none";
   verdict.evidence = std::move(evidence);
+  return verdict;
+}
+
+// Nothing was found in the answer part; a text that ends in its thinking is told apart.
+Verdict nothing_found(bool is_unfinished, std::string evidence) {
+  Verdict verdict = no_answer(is_unfinished ? "the thinking is not finished" : std::move(evidence));
+  if (is_unfinished) {
+    verdict.rule = kTruncatedInThinking;
+  }
   return verdict;
 }
 
@@ -116,6 +132,7 @@ class MathGrader : public Grader {
     answer_rules_.last_box_only = spec.profile == "last-box-only";
     answer_rules_.statement_first = spec.profile == "boxed-after-final-answer";
     answer_rules_.delimited_only = spec.delimited_only;
+    answer_rules_.reads_number_words = rules_.reads_number_words;
   }
 
   Status check() const { return reader_.check(); }
@@ -143,12 +160,12 @@ class MathGrader : public Grader {
       }
     } else if (spec_.extraction == "whole") {
       const bool has_box = part.find("oxed") != std::string_view::npos;
-      found = has_box ? find_math_answer(part, read_level, answer_rules_) : FoundAnswer();
+      found = has_box ? find_math_answer(part, level(), answer_rules_) : FoundAnswer();
       if (!found.found) {
         found = {true, std::string(part), 0, static_cast<std::int64_t>(part.size()), "whole"};
       }
     } else {
-      found = find_math_answer(part, read_level, answer_rules_);
+      found = find_math_answer(part, level(), answer_rules_);
     }
     if (!reader_.has_pattern() && part == request.target && !part.empty()) {
       verdict.outcome = Outcome::kCorrect;
@@ -161,7 +178,7 @@ class MathGrader : public Grader {
       return verdict;
     }
     if (!found.found) {
-      return no_answer(is_unfinished ? "the thinking is not finished" : "no answer was found");
+      return nothing_found(is_unfinished, "no answer was found");
     }
     const std::string gold = gold_of(request.target);
     const MathComparison comparison = compare_math(gold, found.text, rules_);
@@ -176,14 +193,21 @@ class MathGrader : public Grader {
   }
 
  private:
+  int (*level() const)(std::string_view) {
+    return rules_.reads_number_words ? read_level_with_words : read_level;
+  }
+
   // A target is an answer; a worked solution's answer is what the same rules find in it.
   static std::string gold_of(std::string_view target) {
-    const bool has_box = target.find("oxed") != std::string_view::npos;
-    if (!has_box && (how_readable(target) != Readable::kNo || target.size() < 60)) {
+    const bool is_solution = target.find("oxed") != std::string_view::npos ||
+                             target.find("####") != std::string_view::npos;
+    if (!is_solution && how_readable(target) != Readable::kNo) {
       return std::string(target);
     }
     const FoundAnswer found = find_math_answer(target, read_level);
-    return found.found && found.rule != "number" ? found.text : std::string(target);
+    const bool is_clear = found.rule == "boxed" || found.rule == "statement" ||
+                          (target.size() >= 60 && found.rule != "number");
+    return found.found && is_clear ? found.text : std::string(target);
   }
 
   GraderSpec spec_;
@@ -233,7 +257,7 @@ class ChoiceGrader : public Grader {
     }
     chosen = extract_choice(searched, rules);
     if (chosen.letters.empty()) {
-      return no_answer(is_unfinished ? "the thinking is not finished" : "no option was chosen");
+      return nothing_found(is_unfinished, "no option was chosen");
     }
     Verdict verdict;
     verdict.answer = chosen.letters;
@@ -278,7 +302,7 @@ class TextGrader : public Grader {
       part = reader_.match(part);
     }
     if (part.find_first_not_of(" \t\r\n") == std::string_view::npos) {
-      return no_answer("no answer was found");
+      return nothing_found(is_unfinished, "no answer was found");
     }
     Verdict verdict;
     verdict.answer = std::string(part);
@@ -346,7 +370,7 @@ Result<std::unique_ptr<Grader>> make_grader(const GraderSpec& spec,
 }
 
 std::string_view grader_version() {
-  return "2";
+  return "3";
 }
 
 std::string grader_hash(const GraderSpec& spec) {

@@ -45,6 +45,9 @@ Result<OrderedJson> score_math(const Json& input, const std::string& profile_fla
   out["gold_form"] = verdict.gold_form;
   out["rule"] = verdict.rule;
   out["evidence"] = verdict.evidence;
+  if (verdict.rule == kTruncatedInThinking) {
+    out["truncated"] = true;
+  }
   out["us"] = watch.us();
   return out;
 }
@@ -81,7 +84,10 @@ Result<OrderedJson> score_choice(const Json& input) {
   OrderedJson out;
   if (chosen.letters.empty()) {
     out["answer"] = nullptr;
-    out["rule"] = part.is_unfinished ? "unfinished" : "none";
+    out["rule"] = part.is_unfinished ? kTruncatedInThinking : "none";
+    if (part.is_unfinished) {
+      out["truncated"] = true;
+    }
   } else {
     out["answer"] = chosen.letters;
     out["rule"] = chosen.rule;

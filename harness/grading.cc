@@ -144,7 +144,7 @@ Verdict grade_record(const Plan& plan, const PlannedSample& sample, const Sample
   }
   if (record.truncated_in_thinking) {
     verdict.outcome = Outcome::kNoAnswer;
-    verdict.rule = "truncated_in_thinking";
+    verdict.rule = kTruncatedInThinking;
     verdict.evidence = "the token limit was reached before the thinking ended";
     return verdict;
   }

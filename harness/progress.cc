@@ -90,19 +90,17 @@ void Progress::request_sent() {
   ++counts_.in_flight;
 }
 
-void Progress::sample_done(std::int64_t tokens, bool truncated, bool scored, bool correct) {
+void Progress::sample_done(std::int64_t tokens, bool truncated) {
   const std::lock_guard lock(mutex_);
   --counts_.in_flight;
   ++counts_.done;
   counts_.tokens += tokens > 0 ? tokens : 0;
   counts_.truncated += truncated ? 1 : 0;
-  counts_.scored += scored ? 1 : 0;
-  counts_.correct += correct ? 1 : 0;
 }
 
-void Progress::sample_graded(bool scored, bool correct) {
+void Progress::sample_scored(bool correct) {
   const std::lock_guard lock(mutex_);
-  counts_.scored += scored ? 1 : 0;
+  ++counts_.scored;
   counts_.correct += correct ? 1 : 0;
 }
 

@@ -38,10 +38,8 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void request_sent();
-  // A sample was recorded; scored: the grader gave a verdict other than unscored.
-  void sample_done(std::int64_t tokens, bool truncated, bool scored, bool correct);
-  // A sample that was done without a verdict has one now.
-  void sample_graded(bool scored, bool correct);
+  void sample_done(std::int64_t tokens, bool truncated);  // it was recorded
+  void sample_scored(bool correct);  // the grader gave a verdict other than unscored
   void sample_failed();
   ProgressCounts counts() const;
 

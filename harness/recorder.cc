@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <memory>
+#include <utility>
+
 #include "base/json.h"
 #include "base/log.h"
 
@@ -26,29 +29,39 @@ void Recorder::take(std::int64_t index, Completion completion) {
     progress_.sample_failed();
     return;
   }
-  bool scored = false;
-  bool correct = false;
-  const PlannedTask& planned = plan_.tasks[static_cast<std::size_t>(sample.task)];
-  const bool truncated = record.truncated;
-  if (grade_ && planned.grader != nullptr && planned.grader->waits()) {
-    to_grade_.try_push({index, std::move(record)});
-  } else if (grade_) {
-    Verdict verdict = grade_record(plan_, sample, record);
-    scored = verdict.outcome != Outcome::kUnscored;
-    correct = verdict.outcome == Outcome::kCorrect;
-    verdicts_[static_cast<std::size_t>(index)] = std::move(verdict);
+  progress_.sample_done(tokens, record.truncated);
+  if (!grade_) {
+    return;
   }
-  progress_.sample_done(tokens, truncated, scored, correct);
+  const PlannedTask& planned = plan_.tasks[static_cast<std::size_t>(sample.task)];
+  if (planned.grader != nullptr && planned.grader->waits()) {
+    to_grade_.try_push({index, std::move(record)});
+    return;
+  }
+  if (n_ungraded_.load(std::memory_order_relaxed) >= kMaxUngraded) {
+    grade(index, record);
+    return;
+  }
+  n_ungraded_.fetch_add(1, std::memory_order_relaxed);
+  grading_.run([this, index, record = std::make_shared<const SampleRecord>(std::move(record))] {
+    grade(index, *record);
+    n_ungraded_.fetch_sub(1, std::memory_order_relaxed);
+  });
 }
 
 void Recorder::grade_waiting() {
   while (std::optional<Waiting> waiting = to_grade_.pop()) {
-    const auto i = static_cast<std::size_t>(waiting->index);
-    Verdict verdict = grade_record(plan_, plan_.samples[i], waiting->record);
-    progress_.sample_graded(verdict.outcome != Outcome::kUnscored,
-                            verdict.outcome == Outcome::kCorrect);
-    verdicts_[i] = std::move(verdict);
+    grade(waiting->index, waiting->record);
   }
+}
+
+void Recorder::grade(std::int64_t index, const SampleRecord& record) {
+  const auto slot = static_cast<std::size_t>(index);
+  Verdict verdict = grade_record(plan_, plan_.samples[slot], record);
+  if (verdict.outcome != Outcome::kUnscored) {
+    progress_.sample_scored(verdict.outcome == Outcome::kCorrect);
+  }
+  verdicts_[slot] = std::move(verdict);
 }
 
 void Recorder::take_failure(const PlannedSample& sample, const Completion& completion) {

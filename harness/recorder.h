@@ -2,6 +2,7 @@
 // recorded and graded.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "base/bounded_queue.h"
 #include "base/cancel.h"
+#include "base/parallel.h"
 #include "engine/backend.h"
 #include "harness/grading.h"
 #include "harness/plan.h"
@@ -52,10 +54,10 @@ class MissingSamples : public RequestSource {
   std::size_t at_ = 0;  // only next() touches it, which is called by one thread at a time
 };
 
-// Takes completions from the backend's threads, and on one thread of its own records and grades
-// them: recording first, so that a crash in between costs a grade, never a sample. Graders that
-// wait for programs have threads of their own; what these cannot take in time is left without a
-// verdict here and graded after the run.
+// Takes completions from the backend's threads and records them on one thread of its own; grading
+// follows in the background, so that a crash in between costs a grade, never a sample, and a slow
+// verdict never holds up a record. Graders that wait for programs have threads of their own; what
+// these cannot take in time is left without a verdict here and graded after the run.
 class Recorder : public CompletionSink {
  public:
   Recorder(const Plan& plan, RunStore& store, const ThinkTags& tags, Progress& progress,
@@ -67,7 +69,7 @@ class Recorder : public CompletionSink {
         cancel_(cancel),
         grade_(grade),
         verdicts_(plan.samples.size()),
-        to_grade_(kWaitingRecords),
+        to_grade_(kMaxUngraded),
         queue_(kCapacity),
         thread_([this] { work(); }) {
     for (std::int64_t i = 0; grade && i < grading_threads(plan); ++i) {
@@ -81,7 +83,8 @@ class Recorder : public CompletionSink {
     queue_.push({index, std::move(completion)});
   }
 
-  // Waits until everything handed over is on disk. After it the results below may be read.
+  // Waits until everything handed over is on disk and graded. After it the results below may be
+  // read.
   void finish() {
     queue_.close();
     if (thread_.joinable()) {
@@ -96,6 +99,7 @@ class Recorder : public CompletionSink {
       thread.join();
     }
     grading_threads_.clear();
+    grading_.wait();
   }
 
   std::vector<std::optional<Verdict>> take_verdicts() { return std::move(verdicts_); }
@@ -121,7 +125,9 @@ class Recorder : public CompletionSink {
   };
 
   static constexpr std::size_t kCapacity = 1024;
-  static constexpr std::size_t kWaitingRecords = 256;
+  // Records that wait for their verdict hold their texts in memory; past this the recorder grades
+  // too, or leaves programs for later.
+  static constexpr std::int64_t kMaxUngraded = 256;
 
   void grade_waiting();
 
@@ -132,6 +138,7 @@ class Recorder : public CompletionSink {
   }
 
   void take(std::int64_t index, Completion completion);
+  void grade(std::int64_t index, const SampleRecord& record);
   void take_failure(const PlannedSample& sample, const Completion& completion);
 
   const Plan& plan_;
@@ -140,9 +147,11 @@ class Recorder : public CompletionSink {
   Progress& progress_;
   CancelToken& cancel_;
   const bool grade_;
-  // A slot is written by the one thread that grades its sample, and read after finish(); the rest
-  // by thread_ alone.
+  // A slot a sample, each written by one task, read after finish().
   std::vector<std::optional<Verdict>> verdicts_;
+  std::atomic<std::int64_t> n_ungraded_{0};  // a hint, so relaxed
+  BackgroundTasks grading_;
+  // Written by thread_ alone, read after finish().
   Status status_;
   std::int64_t n_failed_ = 0;
   std::int64_t n_configuration_errors_ = 0;

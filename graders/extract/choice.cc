@@ -1,508 +1,94 @@
+// Every letter that may name an option is read with its surroundings: what stands before it
+// ("the answer is", "not", "hence") and what follows it ("is correct", "is a distractor"). That
+// makes it a claim, a denial or neither; the last claim of the strongest kind is the answer.
 #include "graders/extract/choice.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <optional>
 #include <vector>
+
+#include "graders/extract/choice_claims.h"
+#include "graders/extract/choice_tokens.h"
+#include "graders/extract/choice_values.h"
+#include "graders/extract/choice_words.h"
 
 namespace r1eval {
 namespace {
 
-constexpr std::size_t kMaxChoiceBytes = 1 << 20;
-constexpr std::size_t npos = std::string_view::npos;
-
-bool is_alnum(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0;
-}
-
-bool is_letter(char c) {
-  return std::isalpha(static_cast<unsigned char>(c)) != 0;
-}
-
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-char lower(char c) {
-  return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-}
-
-char upper(char c) {
-  return static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-}
-
-// Text with full-width and other scripts' option letters and punctuation as ASCII, and for every
-// byte the offset that it came from.
-struct Folded {
-  std::string text;
-  std::string low;
-  std::vector<std::uint32_t> from;
-};
-
-struct Fold {
-  std::string_view bytes;
-  char ascii;
-};
-
-constexpr std::array<Fold, 30> kFolds = {{
-    {"：", ':'}, {"（", '('},       {"）", ')'},
-    {"，", ','}, {"、", ','},       {"。", '.'},
-    {"．", '.'}, {"【", '['},       {"】", ']'},
-    {"–", '-'},  {"—", '-'},        {"−", '-'},
-    {"“", '"'},  {"”", '"'},        {"’", '\''},
-    {"‘", '\''}, {"「", '['},       {"」", ']'},
-    {"।", '.'},  {"\xC2\xA0", ' '}, {"\xE3\x80\x80", ' '},
-    {"أ", 'A'},  {"ب", 'B'},        {"ج", 'C'},
-    {"د", 'D'},  {"ক", 'A'},        {"খ", 'B'},
-    {"গ", 'C'},  {"ঘ", 'D'},        {"；", ';'},
-}};
-
-// Letters of other scripts stand for options only when nothing of their script touches them.
-bool is_script_letter(const Fold& fold) {
-  return is_letter(fold.ascii);
-}
-
-Folded fold_text(std::string_view text) {
-  Folded folded;
-  const std::size_t start = text.size() > kMaxChoiceBytes ? text.size() - kMaxChoiceBytes : 0;
-  folded.text.reserve(text.size() - start);
-  folded.from.reserve(text.size() - start + 1);
-  const auto put = [&](char c, std::size_t at) {
-    folded.text += c;
-    folded.from.push_back(static_cast<std::uint32_t>(at));
-  };
-  std::size_t i = start;
-  while (i < text.size()) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (c < 0x80) {
-      put(text[i], i);
-      ++i;
-      continue;
-    }
-    // Full-width ASCII: EF BC 81 … EF BD 9E.
-    if (c == 0xEF && i + 2 < text.size()) {
-      const auto b = static_cast<unsigned char>(text[i + 1]);
-      const auto d = static_cast<unsigned char>(text[i + 2]);
-      const int code = ((b & 0x3F) << 6) | (d & 0x3F);  // low 12 bits of U+Fxxx
-      if ((b == 0xBC || b == 0xBD) && code >= 0xF01 && code <= 0xF5E) {
-        put(static_cast<char>(code - 0xF01 + '!'), i);
-        i += 3;
-        continue;
-      }
-    }
-    const std::string_view rest = text.substr(i);
-    const auto* fold = std::find_if(kFolds.begin(), kFolds.end(), [&](const Fold& f) {
-      if (rest.substr(0, f.bytes.size()) != f.bytes) {
-        return false;
-      }
-      if (!is_script_letter(f)) {
-        return true;
-      }
-      const std::size_t after = i + f.bytes.size();
-      const bool touches_after = after < text.size() &&
-                                 static_cast<unsigned char>(text[after]) >= 0xC0 &&
-                                 rest.substr(f.bytes.size(), 3) != "।";
-      const bool touches_before = i > 0 && static_cast<unsigned char>(text[i - 1]) >= 0x80;
-      return !touches_after && !touches_before;
-    });
-    if (fold != kFolds.end()) {
-      put(fold->ascii, i);
-      i += fold->bytes.size();
-    } else {
-      put(text[i], i);
-      ++i;
-    }
-  }
-  folded.from.push_back(static_cast<std::uint32_t>(text.size()));
-  folded.low.resize(folded.text.size());
-  std::transform(folded.text.begin(), folded.text.end(), folded.low.begin(), lower);
-  return folded;
-}
-
-// Words that name an answer; longest first where one starts another.
-constexpr std::array<std::string_view, 44> kAnchors = {
-    "answer",    "choice",      "option",    "solution is", "答案",    "回答",    "选项",
-    "正解",      "答え",        "答",        "réponse",     "reponse", "antwort", "respuesta",
-    "risposta",  "resposta",    "odpowiedź", "ответ",       "cevap",   "yanıt",   "الإجابة",
-    "الجواب",    "תשובה",       "उत्तर",      "উত্তর",        "정답",    "답",      "jawaban",
-    "đáp án",    "câu trả lời", "คำตอบ",     "jibu",        "idahun",  "vastaus", "svar",
-    "відповідь", "απάντηση",    "answers",   "vastuse",     "răspuns", "lösung",  "válasz",
-    "odpověď",   "jawapan"};
-
-// Between an anchor and its letter these words say nothing.
-constexpr std::array<std::string_view, 50> kFillers = {
-    "is",        "are",      "was",      "be",      "would",  "should", "must",       "option",
-    "choice",    "answer",   "letter",   "the",     "for",    "sure",   "definitely", "clearly",
-    "therefore", "thus",     "indeed",   "simply",  "est",    "es",     "ist",        "é",
-    "è",         "la",       "le",       "das",     "die",    "der",    "correct",    "correcta",
-    "correcte",  "corretta", "corretta", "richtig", "是",     "应为",   "应该是",     "为",
-    "は",        "は、",     "选",       "选择",    "adalah", "هي",     "هو",         "है",
-    "ni",        "only"};
-
-constexpr std::array<std::string_view, 22> kProse = {
-    "it's", "it is",     "must be", "should be", "choose",     "select",   "pick",     "hence",
-    "thus", "therefore", "so",      "go with",   "going with", "finalize", "finalise", "conclude",
-    "故选", "选择",      "应选",    "选",        "option",     "choice"};
-
 class Reader {
  public:
-  Reader(std::string_view text, const ChoiceRules& rules) : rules_(rules), f_(fold_text(text)) {}
+  Reader(std::string_view text, const ChoiceRules& rules)
+      : rules_(rules),
+        folded_(fold_choice_text(text)),
+        tokens_(tokenize_choice_text(folded_, {rules.options, rules.is_case_sensitive})),
+        claims_(read_choice_claims(folded_, tokens_, {rules.options, rules.is_multi})) {}
 
-  ChosenLetter read();
+  ChosenLetter read() const;
 
  private:
   struct Hit {
     std::string letters;
     std::size_t from = 0;
     std::size_t to = 0;
+    std::string_view rule;
   };
 
-  std::size_t size() const { return f_.text.size(); }
-
-  char at(std::size_t i) const { return i < size() ? f_.text[i] : '\0'; }
-
-  std::string_view low(std::size_t i) const { return std::string_view(f_.low).substr(i); }
-
-  bool low_starts(std::size_t i, std::string_view word) const {
-    return i <= size() && low(i).substr(0, word.size()) == word;
+  Hit hit_of(const ChoiceClaim& claim, std::string_view rule) const {
+    return {claim.letters, tokens_[claim.first].from, tokens_[claim.last].to, rule};
   }
 
-  std::optional<char> option_at(std::size_t i) const {
-    if (i >= size() || !is_letter(at(i)) || is_alnum(at(i + 1)) || at(i + 1) == '_') {
-      return std::nullopt;
-    }
-    if (i > 0 && (is_alnum(at(i - 1)) || at(i - 1) == '\\')) {
-      return std::nullopt;
-    }
-    if (at(i + 1) == '\'' && is_letter(at(i + 2))) {
-      return std::nullopt;  // "I'm", "A's"
-    }
-    if (rules_.is_case_sensitive && at(i) != upper(at(i))) {
-      return std::nullopt;
-    }
-    const char letter = upper(at(i));
-    if (rules_.options.find(letter) == npos) {
-      return std::nullopt;
-    }
-    return letter;
-  }
-
-  std::size_t skip_spaces(std::size_t i) const {
-    while (i < size() && is_space(at(i))) {
-      ++i;
-    }
-    return i;
-  }
-
-  // Is a capital A here an article, or I a pronoun: followed by a word that goes on in a sentence?
-  bool is_word_not_label(std::size_t i) const {
-    const char c = at(i);
-    if (c != 'A' && c != 'I' && c != 'a' && c != 'i') {
-      return false;
-    }
-    if (at(i + 1) != ' ') {
-      return false;
-    }
-    const std::size_t j = i + 2;
-    if (!is_letter(at(j)) || at(j) != lower(at(j))) {
-      return false;
-    }
-    for (const std::string_view word : {"is ", "is.", "was ", "because", "since ", "and ", "or ",
-                                        "as ", "with ", "but ", "per ", "seems", "for ", "then "}) {
-      if (low_starts(j, word)) {
-        return c == 'I' || c == 'i';
-      }
-    }
-    return true;
-  }
-
-  // "not A", "can't be A", "不是 A": a letter that is ruled out by what stands before it.
-  bool is_negated_before(std::size_t i) const {
-    std::size_t from = i > 24 ? i - 24 : 0;
-    std::string_view before = std::string_view(f_.low).substr(from, i - from);
-    while (!before.empty() && (is_space(before.back()) || before.back() == '(' ||
-                               before.back() == '*' || before.back() == '"')) {
-      before.remove_suffix(1);
-    }
-    for (const std::string_view word :
-         {" option", " choice", " answer", " be", " the", " letter"}) {
-      if (before.size() >= word.size() && before.substr(before.size() - word.size()) == word) {
-        before.remove_suffix(word.size());
-      }
-    }
-    for (const std::string_view word :
-         {" not", "not", "n't", "cannot", "never", "neither", "nor", " non", "no", "不是", "不选",
-          "非", "nicht", "instead of", "rather than", "rule out", "exclude", "eliminate",
-          "except"}) {
-      if (before.size() >= word.size() && before.substr(before.size() - word.size()) == word) {
-        const std::size_t left = before.size() - word.size();
-        if (left == 0 || !is_letter(before[left]) || !is_letter(before[left - 1]) ||
-            word.front() == ' ' || word == "n't") {
-          return true;
-        }
-      }
-    }
-    return false;
-  }
-
-  bool is_negated_after(std::size_t after) const {
-    std::size_t j = after;
-    while (j < size() && (at(j) == ' ' || at(j) == ')' || at(j) == ']' || at(j) == '*' ||
-                          at(j) == '"' || at(j) == '}' || at(j) == '$')) {
-      ++j;
-    }
-    for (const std::string_view word :
-         {"is wrong",        "is incorrect", "is not",        "isn't",
-          "is false",        "was wrong",    "can't be",      "cannot be",
-          "is a distractor", "is a common",  "is tempting",   "is ruled",
-          "is out",          "不对",         "是错",          "错误",
-          "不正确",          "is invalid",   "is impossible", "ist falsch",
-          "est faux"}) {
-      if (low_starts(j, word)) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  // Skips decoration, wrappers and fillers after an anchor. `strong` tells whether a sign such as
-  // ':' or a verb was crossed, `lines` how many line ends were.
-  std::size_t skip_to_value(std::size_t i, bool& strong, int& lines) const {
-    for (int steps = 0; steps < 24 && i < size(); ++steps) {
-      const char c = at(i);
-      if (c == '\n') {
-        if (++lines > 3) {
-          return i;
-        }
-        ++i;
-      } else if (is_space(c) || c == '*' || c == '_' || c == '#' || c == '$' || c == '(' ||
-                 c == '[' || c == '{' || c == '"' || c == '\'' || c == '`' || c == '>' ||
-                 c == '~') {
-        ++i;
-        --steps;
-      } else if (c == ':' || c == '=' || c == '-') {
-        strong = true;
-        ++i;
-      } else if (c == '\\') {
-        std::size_t j = i + 1;
-        while (j < size() && is_letter(at(j))) {
-          ++j;
-        }
-        const std::string_view name = std::string_view(f_.text).substr(i + 1, j - i - 1);
-        if (name == "boxed" || name == "text" || name == "textbf" || name == "mathrm" ||
-            name == "mathbf" || name == "fbox" || name == "textit" || name == "bf" ||
-            name == "rm" || name == "left" || name == "mathbb" || name == "displaystyle") {
-          strong = strong || name == "boxed" || name == "fbox";
-          i = j;
-        } else if (name.empty() && (at(i + 1) == '(' || at(i + 1) == '[' || at(i + 1) == ' ')) {
-          i += 2;
-        } else {
-          return i;
-        }
-      } else {
-        std::size_t best = 0;
-        for (const std::string_view word : kFillers) {
-          if (word.size() > best && low_starts(i, word) &&
-              !(is_letter(word.back()) && is_alnum(at(i + word.size())))) {
-            best = word.size();
-          }
-        }
-        if (best == 0) {
-          return i;
-        }
-        strong = true;
-        i += best;
-      }
-    }
-    return i;
-  }
-
-  std::optional<Hit> value_at(std::size_t i, bool strong, int lines) const;
-  std::optional<Hit> several_at(std::size_t i) const;
-  std::optional<Hit> option_text_at(std::size_t i) const;
-  std::optional<Hit> last_marker(std::string_view& rule) const;
+  bool has_correction_between(std::size_t from, std::size_t to) const;
+  std::optional<Hit> last_marker() const;
   std::optional<Hit> last_prose() const;
-  std::optional<Hit> last_line() const;
+  std::optional<Hit> label_with_text() const;
+  std::optional<Hit> letter_line() const;
+  std::optional<Hit> label_line() const;
   std::optional<Hit> whole_option_text() const;
   std::optional<Hit> single_letter() const;
+  bool is_apart(const ChoiceClaim& claim) const;
 
   const ChoiceRules& rules_;
-  Folded f_;
+  FoldedText folded_;
+  std::vector<ChoiceToken> tokens_;
+  ChoiceClaims claims_;
 };
 
-std::optional<Reader::Hit> Reader::several_at(std::size_t i) const {
-  Hit hit;
-  hit.from = i;
-  std::string letters;
-  const auto add = [&](char c) {
-    if (letters.find(c) == npos) {
-      letters += c;
-    }
-  };
-  // A run such as "ACD".
-  std::size_t j = i;
-  while (j < size() && is_letter(at(j))) {
-    ++j;
-  }
-  const bool is_run = j - i >= 2 && j - i <= rules_.options.size() &&
-                      std::all_of(f_.text.begin() + static_cast<std::ptrdiff_t>(i),
-                                  f_.text.begin() + static_cast<std::ptrdiff_t>(j),
-                                  [&](char c) { return rules_.options.find(c) != npos; });
-  if (is_run) {
-    for (std::size_t k = i; k < j; ++k) {
-      add(at(k));
-    }
-    hit.to = j;
-  } else {
-    j = i;
-    while (true) {
-      const auto letter = option_at(j);
-      if (!letter) {
-        break;
-      }
-      add(*letter);
-      hit.to = j + 1;
-      j = j + 1;
-      bool separated = false;
-      while (j < size()) {
-        if (at(j) == ',' || at(j) == '/' || at(j) == '&' || at(j) == ';') {
-          separated = true;
-          ++j;
-        } else if (at(j) == ' ' || at(j) == ')' || at(j) == '(' || at(j) == '*') {
-          ++j;
-        } else if (low_starts(j, "and ")) {
-          separated = true;
-          j += 4;
-        } else {
-          break;
-        }
-      }
-      if (!separated) {
-        break;
-      }
+bool Reader::has_correction_between(std::size_t from, std::size_t to) const {
+  for (std::size_t i = from; i < to; ++i) {
+    if ((tokens_[i].classes & kCorrection) != 0) {
+      return true;
     }
   }
-  if (letters.empty()) {
-    return std::nullopt;
-  }
-  std::sort(letters.begin(), letters.end());
-  hit.letters = letters;
-  return hit;
+  return false;
 }
 
-std::string normal_text(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (is_space(c)) {
-      if (!out.empty() && out.back() != ' ') {
-        out += ' ';
-      }
-    } else if (c != '*' && c != '$' && c != '`' && c != '"') {
-      out += lower(c);
-    }
-  }
-  while (!out.empty() && (out.back() == ' ' || out.back() == '.')) {
-    out.pop_back();
-  }
-  return out;
-}
-
-std::optional<Reader::Hit> Reader::option_text_at(std::size_t i) const {
-  if (rules_.option_texts.empty() || i >= size()) {
-    return std::nullopt;
-  }
-  const std::size_t end = std::min(std::min(f_.text.find('\n', i), size()), i + 1024);
-  const std::string value = normal_text(std::string_view(f_.text).substr(i, end - i));
-  std::optional<Hit> found;
-  for (std::size_t o = 0; o < rules_.option_texts.size() && o < rules_.options.size(); ++o) {
-    const std::string option = normal_text(rules_.option_texts[o]);
-    if (!option.empty() && option == value) {
-      if (found) {
-        return std::nullopt;
-      }
-      found = Hit{std::string(1, rules_.options[o]), i, end};
-    }
-  }
-  return found;
-}
-
-// The letter (or option text) that stands at `i`, where a marker's value is expected.
-std::optional<Reader::Hit> Reader::value_at(std::size_t i, bool strong, int lines) const {
-  if (rules_.is_multi) {
-    return several_at(i);
-  }
-  const auto letter = option_at(i);
-  if (!letter || is_word_not_label(i)) {
-    return strong ? option_text_at(i) : std::nullopt;
-  }
-  const char next = at(i + 1);
-  const bool ends = next == '\0' || next == '\n' || next == '.' || next == ',' || next == ')' ||
-                    next == ']' || next == '*' || next == '}' || next == ':' || next == ';' ||
-                    next == '"' || next == '$' || next == '\'' || next == '`' || next == '_' ||
-                    next == '!' || next == '<' || next == '\r';
-  if (at(i) != *letter && !ends) {
-    return strong ? option_text_at(i) : std::nullopt;  // a lower-case word, not a label
-  }
-  if (lines > 1 && !ends) {
-    return std::nullopt;
-  }
-  if (is_negated_after(i + 1) || is_negated_before(i)) {
-    return std::nullopt;
-  }
-  // "A or B", "A/B", "A and B": no single answer.
-  std::size_t j = i + 1;
-  while (j < size() &&
-         (at(j) == ')' || at(j) == '*' || at(j) == ' ' || at(j) == '}' || at(j) == '$')) {
-    ++j;
-  }
-  for (const std::string_view word : {"or ", "and ", "/", "&", "and/or ", "或", ", or "}) {
-    if (low_starts(j, word)) {
-      std::size_t k = skip_spaces(j + word.size());
-      while (at(k) == '(' || at(k) == '*' || at(k) == '$') {
-        ++k;
-      }
-      if (option_at(k) && !is_word_not_label(k)) {
-        return std::nullopt;
-      }
-    }
-  }
-  return Hit{std::string(1, *letter), i, i + 1};
-}
-
-std::optional<Reader::Hit> Reader::last_marker(std::string_view& rule) const {
+std::optional<Reader::Hit> Reader::last_marker() const {
   std::optional<Hit> best;
-  std::size_t best_at = 0;
-  const auto consider = [&](std::size_t anchor, std::size_t after, std::string_view name) {
-    bool strong = name == "boxed";
-    int lines = 0;
-    const std::size_t value = skip_to_value(after, strong, lines);
-    if (value == after && name != "boxed") {
-      return;
-    }
-    if (!strong && lines == 0) {
-      return;
-    }
-    const auto hit = value_at(value, strong, lines);
-    if (hit && (!best || hit->from >= best_at)) {
-      best = hit;
-      best_at = hit->from;
-      rule = name;
-    }
-    static_cast<void>(anchor);
-  };
-  for (const std::string_view box : {"boxed", "fbox", "framebox"}) {
-    for (std::size_t i = f_.low.find(box); i != npos; i = f_.low.find(box, i + box.size())) {
-      consider(i, i + box.size(), "boxed");
+  std::size_t end = 0;  // the token after it
+  for (const ChoiceClaim& claim : claims_.groups) {
+    if (claim.kind == ClaimKind::kBox || claim.kind == ClaimKind::kMarker) {
+      best = hit_of(claim, claim.kind == ClaimKind::kBox ? "boxed" : "marker");
+      end = claim.last + 1;
     }
   }
-  for (const std::string_view anchor : kAnchors) {
-    for (std::size_t i = f_.low.find(anchor); i != npos;
-         i = f_.low.find(anchor, i + anchor.size())) {
-      if (i > 0 && is_letter(anchor.front()) && is_letter(at(i - 1))) {
-        continue;
+  // An option's own text after a marker counts as its letter.
+  if (!rules_.option_texts.empty() && !rules_.is_multi) {
+    const OptionTexts texts(rules_.options, rules_.option_texts);
+    if (const auto value = texts.last_marked(folded_, tokens_)) {
+      if (!best || value->from > best->to) {
+        best = Hit{std::string(1, value->letter), value->from, value->to, "option_text"};
+        end = value->last + 1;
       }
-      consider(i, i + anchor.size(), "marker");
+    }
+  }
+  if (!best) {
+    return best;
+  }
+  // "Answer: A. Wait, no: it is B."
+  for (const ChoiceClaim& claim : claims_.groups) {
+    if (claim.kind == ClaimKind::kProse && claim.first >= end &&
+        has_correction_between(end, claim.first)) {
+      best = hit_of(claim, "prose");
     }
   }
   return best;
@@ -510,167 +96,217 @@ std::optional<Reader::Hit> Reader::last_marker(std::string_view& rule) const {
 
 std::optional<Reader::Hit> Reader::last_prose() const {
   std::optional<Hit> best;
-  const auto take = [&](std::size_t i) {
-    const auto letter = option_at(i);
-    if (letter && at(i) == *letter && !is_word_not_label(i) && !is_negated_before(i) &&
-        !is_negated_after(i + 1) && (!best || i >= best->from)) {
-      best = Hit{std::string(1, *letter), i, i + 1};
-    }
-  };
-  for (const std::string_view phrase : kProse) {
-    for (std::size_t i = f_.low.find(phrase); i != npos;
-         i = f_.low.find(phrase, i + phrase.size())) {
-      if (i > 0 && is_letter(phrase.front()) && is_letter(at(i - 1))) {
-        continue;
+  std::string weak;  // letters called true, or correct "too": several of them decide nothing
+  std::string all;
+  for (const ChoiceClaim& claim : claims_.groups) {
+    if (claim.kind == ClaimKind::kProse) {
+      best = hit_of(claim, "prose");
+      weak.clear();
+      if (claim.is_verdict) {
+        all += claim.letters;
+      } else {
+        all.clear();
       }
-      if (is_letter(phrase.back()) && is_alnum(at(i + phrase.size()))) {
-        continue;
+    } else if (claim.kind == ClaimKind::kWeak) {
+      weak += claim.letters;
+      all += claim.letters;
+      if (!best || claim.is_also) {
+        best = hit_of(claim, "prose");
       }
-      bool strong = false;
-      int lines = 0;
-      const std::size_t value = skip_to_value(i + phrase.size(), strong, lines);
-      if (lines == 0) {
-        const auto hit = value_at(value, false, 0);
-        if (hit && (at(value) == hit->letters.front() || rules_.is_multi) &&
-            (!best || hit->from >= best->from)) {
-          best = hit;
-        }
+      if (claim.is_also) {
+        weak += all;
       }
     }
   }
-  for (const std::string_view phrase :
-       {" is correct", " is right", " is the correct", " is the right", " is the answer",
-        " is true", "正确", " est correct", " ist richtig", " es correcta", " is the best"}) {
-    for (std::size_t i = f_.low.find(phrase); i != npos;
-         i = f_.low.find(phrase, i + phrase.size())) {
-      std::size_t j = i;
-      while (j > 0 && (at(j - 1) == ')' || at(j - 1) == ']' || at(j - 1) == '*' ||
-                       at(j - 1) == '"' || at(j - 1) == ' ')) {
-        --j;
-      }
-      if (j > 0) {
-        take(j - 1);
-      }
+  if (!best) {
+    return best;
+  }
+  if (rules_.is_multi && !all.empty()) {
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    best->letters = all;
+  } else if (weak.find_first_not_of(best->letters) != std::string::npos) {
+    return std::nullopt;
+  }
+  return best;
+}
+
+// "is known as C. behaviorism": a label in a sentence with the option's own text to its end.
+std::optional<Reader::Hit> Reader::label_with_text() const {
+  if (rules_.option_texts.empty() || rules_.is_multi) {
+    return std::nullopt;
+  }
+  const OptionTexts texts(rules_.options, rules_.option_texts);
+  std::optional<Hit> best;
+  int budget = 64;
+  for (auto claim = claims_.groups.rbegin(); claim != claims_.groups.rend() && !best; ++claim) {
+    std::size_t before = claim->first;
+    while (before > 0 && tokens_[before - 1].kind == TokenKind::kOpen) {
+      --before;
+    }
+    const bool is_in_sentence =
+        before > 0 && tokens_[before - 1].kind == TokenKind::kWord &&
+        (tokens_[before - 1].classes & (kOption | kAnd | kOr | kContrast | kNot)) == 0;
+    if (claim->kind != ClaimKind::kNone || claim->letters.size() != 1 || claim->is_list_item ||
+        claim->is_lower || !is_in_sentence || claim->last + 1 >= tokens_.size() || --budget < 0) {
+      continue;
+    }
+    const ChoiceToken& mark = tokens_[claim->last + 1];
+    if (mark.kind != TokenKind::kStop && mark.kind != TokenKind::kClose &&
+        mark.kind != TokenKind::kSign) {
+      continue;
+    }
+    const std::size_t end = std::min(folded_.low.find('\n', mark.to), folded_.low.size());
+    if (texts.begins(claim->letters[0],
+                     std::string_view(folded_.low).substr(mark.to, end - mark.to))) {
+      best = hit_of(*claim, "label");
     }
   }
   return best;
 }
 
-std::optional<Reader::Hit> Reader::last_line() const {
+// A line that is a letter, the last one; two such lines in a row are a list.
+std::optional<Reader::Hit> Reader::letter_line() const {
   std::optional<Hit> best;
-  const auto is_decoration = [](char c) {
-    return is_space(c) || c == '*' || c == '_' || c == '(' || c == ')' || c == '[' || c == ']' ||
-           c == '.' || c == '$' || c == '"' || c == '`' || c == '#' || c == '\'' || c == ':';
-  };
-  std::size_t line = 0;
-  while (line <= size()) {
-    const std::size_t end = std::min(f_.text.find('\n', line), size());
-    std::size_t from = line;
-    std::size_t to = end;
-    while (from < to && is_decoration(at(from))) {
-      ++from;
+  std::size_t best_line = 0;
+  for (const ChoiceClaim& claim : claims_.groups) {
+    if (!claim.is_line || claim.kind == ClaimKind::kDenied) {
+      continue;
     }
-    while (to > from && is_decoration(at(to - 1))) {
-      --to;
+    if (best && claim.line == best_line + 1 && best->letters != claim.letters) {
+      best.reset();
+    } else {
+      best = hit_of(claim, "line");
     }
-    if (to == from + 1) {
-      if (const auto letter = option_at(from)) {
-        best = Hit{std::string(1, *letter), from, to};
+    best_line = claim.line;
+  }
+  return best;
+}
+
+// A reply that begins or ends with a labelled line: "C. The rate triples".
+std::optional<Reader::Hit> Reader::label_line() const {
+  for (const bool is_first : {true, false}) {
+    for (std::size_t i = 0; i < claims_.groups.size(); ++i) {
+      const ChoiceClaim& claim = claims_.groups[i];
+      // "(A) implies (B)" speaks of two.
+      if (i + 1 < claims_.groups.size() && claims_.groups[i + 1].line == claim.line &&
+          tokens_[claim.first].is_wrapped && tokens_[claims_.groups[i + 1].first].is_wrapped) {
+        continue;
       }
-    }
-    if (end == size()) {
-      break;
-    }
-    line = end + 1;
-  }
-  if (best) {
-    return best;
-  }
-  // A reply that starts with its label: "C. The rate triples", "C) …", "(C) …".
-  std::size_t i = 0;
-  while (i < size() && is_decoration(at(i))) {
-    ++i;
-  }
-  const auto letter = option_at(i);
-  if (letter && at(i) == *letter && !is_negated_after(i + 1)) {
-    const char next = at(i + 1);
-    if (next == '.' || next == ')' || next == ':' || (next == '*' && at(i + 2) == '*') ||
-        next == ']') {
-      return Hit{std::string(1, *letter), i, i + 1};
+      const bool is_there = is_first ? claim.line == 0 && claim.is_reply_start
+                                     : claim.line == claims_.last_line && claim.is_label;
+      if (is_there && !claim.is_list_item && !claim.is_cell && claim.kind != ClaimKind::kDenied &&
+          claim.kind != ClaimKind::kAsked) {
+        return hit_of(claim, "line");
+      }
     }
   }
   return std::nullopt;
 }
 
 std::optional<Reader::Hit> Reader::whole_option_text() const {
-  std::size_t i = skip_spaces(0);
-  std::size_t end = size();
-  while (end > i && is_space(at(end - 1))) {
-    --end;
-  }
-  const std::size_t line_end = f_.text.find('\n', i);
-  if (line_end != npos && line_end < end) {
+  if (rules_.option_texts.empty() || rules_.is_multi) {
     return std::nullopt;
   }
-  return option_text_at(i);
+  const OptionTexts texts(rules_.options, rules_.option_texts);
+  const auto value = texts.last_line(folded_);
+  return value ? std::optional<Hit>(
+                     Hit{std::string(1, value->letter), value->from, value->to, "option_text"})
+               : std::nullopt;
 }
 
+// A letter that is no part of a name or a sentence about it.
+bool Reader::is_apart(const ChoiceClaim& claim) const {
+  const ChoiceToken& letter = tokens_[claim.first];
+  std::size_t left = claim.first;
+  while (left > 0 && (tokens_[left - 1].kind == TokenKind::kOpen ||
+                      (tokens_[left - 1].classes & kOption) != 0)) {
+    --left;
+  }
+  std::size_t right = claim.last + 1;
+  while (right < tokens_.size() && tokens_[right].kind == TokenKind::kClose) {
+    ++right;
+  }
+  const bool is_aside = left + 2 <= claim.first && tokens_[left].kind == TokenKind::kOpen;
+  const bool is_end = right == tokens_.size() || tokens_[right].kind == TokenKind::kStop ||
+                      tokens_[right].kind == TokenKind::kLine;
+  // "B because", "B, not A", but not "B would be" or "B is the base".
+  constexpr std::uint32_t kGoesOn = kReason | kContrast | kNot | kConclude | kCorrection | kOption;
+  const bool is_free = claim.ends && (is_end || tokens_[right].kind != TokenKind::kWord ||
+                                      ((tokens_[right].classes & kGoesOn) != 0 &&
+                                       (tokens_[right].classes & (kCopula | kMaybe)) == 0));
+  if (left == 0) {
+    return is_free;
+  }
+  if (is_aside && is_end) {
+    return true;  // "12 J (option C)"
+  }
+  const ChoiceToken& before = tokens_[left - 1];
+  const bool follows_word = before.kind == TokenKind::kWord || before.kind == TokenKind::kLetter;
+  if (letter.is_wrapped && follows_word) {
+    // "12 J (C)", but not "carbon (C)", "see (C)".
+    bool has_value = false;
+    for (std::size_t i = left; i > 0 && i + 5 > left; --i) {
+      has_value = has_value || tokens_[i - 1].kind == TokenKind::kNumber;
+    }
+    return is_end && has_value;
+  }
+  if (letter.is_wrapped || letter.is_set_apart) {
+    return is_end;
+  }
+  if (follows_word) {
+    return is_end && (before.classes & (kConclude | kMaybe | kCorrection | kChoose | kAffirm)) != 0;
+  }
+  return is_free;
+}
+
+// Exactly one letter stands alone in the last sentence.
 std::optional<Reader::Hit> Reader::single_letter() const {
-  std::size_t end = size();
-  while (end > 0 && (is_space(at(end - 1)) || at(end - 1) == '.')) {
-    --end;
-  }
-  std::size_t from = end;
-  while (
-      from > 0 && at(from - 1) != '\n' &&
-      !(at(from) == ' ' && (at(from - 1) == '.' || at(from - 1) == '!' || at(from - 1) == '?'))) {
-    --from;
-  }
   std::optional<Hit> found;
-  for (std::size_t i = from; i < end; ++i) {
-    const auto letter = option_at(i);
-    if (!letter || at(i) != *letter || *letter == 'I' || is_negated_before(i) ||
-        is_negated_after(i + 1) || is_word_not_label(i) || at(skip_spaces(i + 1)) == '=') {
+  for (const ChoiceClaim& claim : claims_.groups) {
+    if (claim.last < claims_.last_sentence || claim.kind == ClaimKind::kDenied ||
+        (claim.is_lower && !tokens_[claim.first].is_wrapped)) {
       continue;
     }
-    // A letter that follows a word is part of a name ("Vitamin C") unless brackets set it apart.
-    const bool follows_word = i >= 2 && at(i - 1) == ' ' && is_alnum(at(i - 2));
-    if (follows_word || (!rules_.is_multi && !value_at(i, false, 0))) {
-      continue;
-    }
-    if (found && found->letters.front() != *letter) {
+    if (claim.kind == ClaimKind::kAsked || (found && found->letters != claim.letters) ||
+        (claim.letters.size() > 1 && !rules_.is_multi)) {
       return std::nullopt;
     }
-    found = Hit{std::string(1, *letter), i, i + 1};
+    if (!is_apart(claim) || claim.is_list_item ||
+        (claim.letters == "I" && !tokens_[claim.first].is_wrapped)) {
+      return std::nullopt;
+    }
+    found = hit_of(claim, "single_letter");
   }
   return found;
 }
 
-ChosenLetter Reader::read() {
-  ChosenLetter chosen;
-  std::string_view rule = "marker";
-  auto hit = last_marker(rule);
+ChosenLetter Reader::read() const {
+  auto hit = last_marker();
   if (!hit) {
-    rule = "prose";
     hit = last_prose();
   }
   if (!hit) {
-    rule = "line";
-    hit = last_line();
+    hit = label_with_text();
   }
   if (!hit) {
-    rule = "option_text";
+    hit = letter_line();
+  }
+  if (!hit) {
+    hit = label_line();
+  }
+  if (!hit) {
     hit = whole_option_text();
   }
   if (!hit) {
-    rule = "single_letter";
     hit = single_letter();
   }
+  ChosenLetter chosen;
   if (hit) {
     chosen.letters = hit->letters;
-    chosen.from = f_.from[hit->from];
-    chosen.to = f_.from[hit->to];
-    chosen.rule = rule;
+    chosen.from = folded_.from[hit->from];
+    chosen.to = folded_.from[hit->to];
+    chosen.rule = hit->rule;
   }
   return chosen;
 }

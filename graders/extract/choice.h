@@ -23,7 +23,8 @@ struct ChosenLetter {
   std::string letters;  // empty: no answer; sorted where several
   std::int64_t from = -1;
   std::int64_t to = -1;
-  std::string_view rule;  // "marker", "boxed", "prose", "line", "option_text", "single_letter"
+  std::string_view
+      rule;  // "marker", "boxed", "prose", "label", "line", "option_text", "single_letter"
 };
 
 // `text` is the answer part (thinking already taken off).

@@ -1,436 +1,51 @@
 #include "graders/extract/math_answer.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
-#include <cstring>
+#include <optional>
+#include <string>
 #include <vector>
 
-#include "graders/bounds.h"
+#include "graders/extract/boxes.h"
+#include "graders/extract/conclusion.h"
+#include "graders/extract/spans.h"
+#include "graders/extract/statement.h"
+#include "graders/math/characters.h"
+#include "graders/math/number_words.h"
 
 namespace r1eval {
 namespace {
 
 constexpr std::size_t npos = std::string_view::npos;
 
-struct Span {
-  std::size_t from = 0;  // of the content
-  std::size_t to = 0;
-  std::size_t outer_from = 0;
-  std::size_t outer_to = 0;
+// The last delimited mathematics; neighbours that "and" or a comma joins to it are one list.
+struct LastMath {
+  bool any = false;
+  Span last;
+  Span list;  // from the first member's opening to the last one's closing
+  std::size_t members = 0;
 };
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-bool is_blank(std::string_view s) {
-  return s.find_first_not_of(" \t\r\n") == npos;
-}
-
-std::string_view trim(std::string_view s) {
-  while (!s.empty() && is_space(s.front()))
-    s.remove_prefix(1);
-  while (!s.empty() && is_space(s.back()))
-    s.remove_suffix(1);
-  return s;
-}
-
-bool ends_with_at(std::string_view text, std::size_t end, std::string_view word) {
-  return end >= word.size() && text.substr(end - word.size(), word.size()) == word;
-}
-
-// Outermost boxes in order, in one pass: boxed, fbox, framebox, also with the backslash (and the
-// "b" that an escape swallowed) lost. An open box counts up to the end of its line.
-std::vector<Span> find_boxes(std::string_view text) {
-  struct Open {
-    std::size_t from;
-    std::size_t outer_from;
-    std::int64_t depth;
-  };
-
-  std::vector<Span> boxes;
-  std::vector<Open> open;
-  std::int64_t depth = 0;
-  const auto keep = [&](const Span& span) {
-    if (is_blank(text.substr(span.from, span.to - span.from))) {
-      return;
-    }
-    while (!boxes.empty() && boxes.back().outer_from >= span.outer_from) {
-      boxes.pop_back();  // inside this one
-    }
-    if (static_cast<std::int64_t>(boxes.size()) >= bounds::kMaxBoxes) {
-      boxes.erase(boxes.begin(), boxes.begin() + static_cast<std::ptrdiff_t>(boxes.size() / 2));
-    }
-    boxes.push_back(span);
-  };
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (open.empty()) {
-      // Outside every box only the next "ox" matters; memmem finds it many times faster.
-      const void* found = ::memmem(text.data() + i, text.size() - i, "ox", 2);
-      if (found == nullptr) {
-        break;
-      }
-      i = static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
-      i += text.compare(i, 4, "oxed") == 0 ? 3 : 1;
-      depth = 0;
-    }
-    const char c = text[i];
-    if (c == '\\' && i + 1 < text.size() && (text[i + 1] == '{' || text[i + 1] == '}')) {
-      ++i;
-      continue;
-    }
-    if (c == '}') {
-      if (!open.empty() && open.back().depth == depth) {
-        keep({open.back().from, i, open.back().outer_from, i + 1});
-        open.pop_back();
-      }
-      depth -= depth > 0 ? 1 : 0;
-      continue;
-    }
-    if (c == '{') {
-      ++depth;
-      continue;
-    }
-    const bool is_boxed = c == 'd' && ends_with_at(text, i + 1, "oxed");
-    const bool is_box = c == 'x' && (ends_with_at(text, i + 1, "\\fbox") ||
-                                     ends_with_at(text, i + 1, "\\framebox"));
-    if (!is_boxed && !is_box) {
-      continue;
-    }
-    std::size_t outer_from = i + 1 - (is_boxed ? 4 : 3);
-    while (outer_from > 0 && (text[outer_from - 1] == 'b' || text[outer_from - 1] == '\\')) {
-      --outer_from;
-      if (text[outer_from] == '\\') {
-        break;
-      }
-    }
-    std::size_t j = i + 1;
-    while (j < text.size() && text[j] == ' ') {
-      ++j;
-    }
-    if (j < text.size() && text[j] == '{') {
-      ++depth;
-      open.push_back({j + 1, outer_from, depth});
-      if (static_cast<std::int64_t>(open.size()) > bounds::kMaxBoxes) {
-        open.erase(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(open.size() / 2));
-      }
-      i = j;
-    } else if (j > i + 1 && j < text.size() && open.empty() &&
-               (is_digit(text[j]) || text[j] == '-' || text[j] == '\\')) {
-      std::size_t k = j;
-      while (k < text.size() && !is_space(text[k]) && text[k] != '$') {
-        ++k;
-      }
-      keep({j, k, outer_from, k});
-      i = k - 1;
-    }
-  }
-  // A box that nothing closed counts when it is the last.
-  if (!open.empty() && (boxes.empty() || boxes.back().outer_from < open.front().outer_from)) {
-    const Open& last = open.back();
-    const std::size_t line = std::min(text.find('\n', last.from), text.size());
-    keep({last.from, line, last.outer_from, line});
-  }
-  return boxes;
-}
-
-// Do two boxes belong to one list: nothing but a separator between them?
-bool joins(std::string_view between) {
-  std::string rest;
-  bool has_separator = false;
-  for (std::size_t i = 0; i < between.size(); ++i) {
-    const char c = between[i];
-    if (c == ',' || c == ';') {
-      has_separator = true;
-    } else if (!is_space(c) && c != '$' && c != '\\' && c != '{' && c != '}' && c != '(' &&
-               c != ')' && c != '[' && c != ']') {
-      rest += c;
-    }
-  }
-  const bool has_word = between.find(" and ") != npos || between.find("{ and }") != npos ||
-                        between.find("{and}") != npos || between.find(" or ") != npos;
-  if (rest.empty()) {
-    return between.size() <= 10 && (has_separator || between.empty());
-  }
-  if (rest == "quad" || rest == "and" || rest == "textand" || rest == "quadtextandquad" ||
-      rest == "or" || rest == "textor" || rest == "quadtextorquad") {
-    return true;
-  }
-  return has_word && between.size() <= 70 && between.find('\n') == npos;
-}
-
-std::string_view strip_statement(std::string_view s) {
-  while (true) {
-    s = trim(s);
-    const std::size_t before = s.size();
-    for (const std::string_view deco :
-         {"**", "__", "`", "\"", ":", "：", "*", "=", "'", "“", "”", "\\\""}) {
-      if (s.starts_with(deco) && !(deco == "*" && s.starts_with("**"))) {
-        s.remove_prefix(deco.size());
-      }
-      if (s.ends_with(deco)) {
-        s.remove_suffix(deco.size());
-      }
-    }
-    while (!s.empty() && (s.back() == '.' || s.back() == ',' || s.back() == ';')) {
-      s.remove_suffix(1);
-    }
-    for (const std::string_view tail : {"。", "．", "です"}) {
-      if (s.ends_with(tail)) {
-        s.remove_suffix(tail.size());
-      }
-    }
-    if (s.size() == before) {
-      return s;
-    }
-  }
-}
-
-// What follows the last "is" or "are" of a line.
-std::string_view after_verb(std::string_view line) {
-  std::size_t best = npos;
-  for (const std::string_view verb : {" is ", " are ", " equals "}) {
-    const std::size_t at = line.rfind(verb);
-    if (at != npos && (best == npos || at + verb.size() > best)) {
-      best = at + verb.size();
-    }
-  }
-  return best == npos ? std::string_view() : strip_statement(line.substr(best));
-}
-
-// Delimited mathematics, $…$, $$…$$, \(…\), \[…\], one after the other; linear in all.
-class MathSpans {
- public:
-  MathSpans(std::string_view text, std::size_t from, std::size_t to, bool is_strict = false)
-      : text_(text), at_(from), to_(to), is_strict_(is_strict) {}
-
-  bool next(Span& span) {
-    static constexpr std::array<std::string_view, 4> kCloses = {"$", "$$", "\\)", "\\]"};
-    while (at_ < to_) {
-      const char c = text_[at_];
-      const char d = at_ + 1 < to_ ? text_[at_ + 1] : '\0';
-      std::size_t kind = 0;
-      if (c == '$') {
-        kind = d == '$' ? 1 : 0;
-      } else if (c == '\\' && (d == '(' || d == '[')) {
-        kind = d == '(' ? 2 : 3;
-      } else {
-        ++at_;
-        continue;
-      }
-      const std::size_t width = kind == 0 ? 1 : 2;
-      const std::size_t end = is_spent_[kind] ? npos : text_.find(kCloses[kind], at_ + width);
-      if (end == npos) {
-        is_spent_[kind] = true;  // no such closer is left, here or further on
-        at_ += width;
-        continue;
-      }
-      span = {at_ + width, end, at_, end + width};
-      at_ = end + width;
-      // Inline mathematics does not run over a line's end.
-      if (is_strict_ && kind == 0 && text_.substr(span.from, end - span.from).find('\n') != npos) {
-        continue;
-      }
-      if (!is_blank(text_.substr(span.from, span.to - span.from))) {
-        return true;
-      }
-    }
-    return false;
-  }
-
- private:
-  std::string_view text_;
-  std::size_t at_;
-  std::size_t to_;
-  bool is_strict_;
-  std::array<bool, 4> is_spent_ = {};
-};
-
-// The first or last number in text[from, to), with sign, separators, percent.
-bool number_in(std::string_view text, std::size_t from, std::size_t to, bool last, Span& span) {
-  bool found = false;
-  std::size_t i = from;
-  const auto vulgar = [&](std::size_t at) -> std::size_t {  // bytes of a "½" here
-    for (const std::string_view one : {"½", "⅓", "⅔", "¼", "¾", "⅕", "⅙", "⅛"}) {
-      if (text.substr(at, one.size()) == one) {
-        return one.size();
-      }
-    }
-    return 0;
-  };
-  while (i < to) {
-    if (const std::size_t width = vulgar(i); width != 0) {
-      const bool minus = i > from && text[i - 1] == '-';
-      span = {i - (minus ? 1 : 0), i + width, i - (minus ? 1 : 0), i + width};
-      i += width;
-      found = true;
-      if (!last) {
-        return true;
-      }
-      continue;
-    }
-    if (!is_digit(text[i]) && !(text[i] == '.' && i + 1 < to && is_digit(text[i + 1]))) {
-      ++i;
-      continue;
-    }
-    std::size_t start = i;
-    while (i < to && (is_digit(text[i]) || ((text[i] == ',' || text[i] == '.') && i + 1 < to &&
-                                            is_digit(text[i + 1])))) {
-      ++i;
-    }
-    if (i < to && text[i] == '/' && i + 1 < to && is_digit(text[i + 1])) {
-      ++i;
-      while (i < to && is_digit(text[i])) {
-        ++i;
-      }
-    }
-    if (i < to && text[i] == '%') {
-      ++i;
-    } else if (i + 1 < to && text[i] == '\\' && text[i + 1] == '%') {
-      i += 2;
-    }
-    if (start > from && (text[start - 1] == '-' || text[start - 1] == '+')) {
-      const bool binary = start >= 2 && (is_digit(text[start - 2]) || text[start - 2] == ')');
-      start -= binary ? 0 : 1;
-    } else if (start >= from + 3 && text.substr(start - 3, 3) == "−") {
-      start -= 3;
-    }
-    span = {start, i, start, i};
-    found = true;
-    if (!last) {
-      return true;
-    }
+LastMath last_math(std::string_view text, bool is_strict) {
+  LastMath found;
+  Span span;
+  MathSpans spans(text, 0, text.size(), is_strict);
+  while (spans.next(span)) {
+    const bool joins =
+        found.any &&
+        is_list_separator(text.substr(found.last.outer_to, span.outer_from - found.last.outer_to));
+    found.list.outer_from = joins ? found.list.outer_from : span.outer_from;
+    found.members = joins ? found.members + 1 : 1;
+    found.list.outer_to = span.outer_to;
+    found.last = span;
+    found.any = true;
   }
   return found;
 }
 
-// A run of LaTeX that lost its delimiters, around a command in text[from, to): "(\frac{2}{5}) kg".
-bool bare_latex(std::string_view text, std::size_t from, std::size_t to, Span& span) {
-  static constexpr std::array<std::string_view, 6> kStarts = {"\\frac", "\\dfrac", "\\tfrac",
-                                                              "\\sqrt", "\\binom", "\\pi"};
-  std::size_t start = npos;
-  for (const std::string_view command : kStarts) {
-    start = std::min(start, text.substr(0, to).find(command, from));
-  }
-  if (start == npos) {
-    return false;
-  }
-  static constexpr std::string_view kMath = "0123456789+-*/^_().,= ";
-  std::size_t left = start;
-  while (left > from && kMath.find(text[left - 1]) != npos) {
-    --left;
-  }
-  std::size_t right = start;
-  std::size_t depth = 0;
-  while (right < to) {
-    const char c = text[right];
-    if (c == '\\') {
-      ++right;
-      while (right < to && std::isalpha(static_cast<unsigned char>(text[right])) != 0) {
-        ++right;
-      }
-      continue;
-    }
-    if (c == '{') {
-      ++depth;
-    } else if (c == '}') {
-      if (depth == 0) {
-        break;
-      }
-      --depth;
-    } else if (depth == 0 && kMath.find(c) == npos) {
-      break;
-    }
-    ++right;
-  }
-  static constexpr std::string_view kLoose = "+*/^_.,= ";
-  while (left < start && kLoose.find(text[left]) != npos) {
-    ++left;
-  }
-  while (right > start && (kLoose.find(text[right - 1]) != npos || text[right - 1] == '-')) {
-    --right;
-  }
-  const std::string_view run = text.substr(left, right - left);
-  const auto n_open = std::count(run.begin(), run.end(), '(');
-  const auto n_close = std::count(run.begin(), run.end(), ')');
-  if (n_open > n_close && run.front() == '(') {
-    ++left;
-  } else if (n_close > n_open && run.back() == ')') {
-    --right;
-  }
-  span = {left, right, left, right};
-  return right > left;
+// "x=3" or "3": what a list of answers is made of, as against "A" and "B" that are talked about.
+bool is_value_like(std::string_view text) {
+  return text.find_first_of("0123456789") != npos;
 }
-
-// Is a number no part of an expression that could not be read? Its last operand is not its value.
-bool stands_alone(std::string_view text, const Span& span) {
-  static constexpr std::string_view kOperators = "+*/^_{}|\\";
-  std::size_t i = span.from;
-  while (i > 0 && is_space(text[i - 1])) {
-    --i;
-  }
-  if (i > 0 && kOperators.find(text[i - 1]) != npos && !ends_with_at(text, i, "**")) {
-    return false;
-  }
-  std::size_t word = i;
-  while (word > 0 && std::isalpha(static_cast<unsigned char>(text[word - 1])) != 0) {
-    --word;
-  }
-  if (word > 0 && text[word - 1] == '\\') {
-    return false;
-  }
-  std::size_t j = span.to;
-  while (j < text.size() && is_space(text[j])) {
-    ++j;
-  }
-  return j >= text.size() || kOperators.find(text[j]) == npos || text.substr(j, 2) == "**";
-}
-
-constexpr std::array<std::string_view, 40> kAnchors = {"final answer is",
-                                                       "final answer",
-                                                       "answer is",
-                                                       "answer:",
-                                                       "answer：",
-                                                       "answer =",
-                                                       "answer",
-                                                       "####",
-                                                       "答案是",
-                                                       "答案为",
-                                                       "答案：",
-                                                       "答案:",
-                                                       "答案",
-                                                       "回答",
-                                                       "答えは",
-                                                       "答え",
-                                                       "정답은",
-                                                       "정답",
-                                                       "답은",
-                                                       "réponse est",
-                                                       "réponse",
-                                                       "respuesta es",
-                                                       "respuesta",
-                                                       "antwort ist",
-                                                       "antwort",
-                                                       "risposta",
-                                                       "resposta",
-                                                       "odpowiedź",
-                                                       "ответ",
-                                                       "الإجابة",
-                                                       "उत्तर",
-                                                       "উত্তর",
-                                                       "คำตอบ",
-                                                       "jawaban",
-                                                       "đáp án",
-                                                       "cevap",
-                                                       "jibu",
-                                                       "תשובה",
-                                                       "the result is",
-                                                       "result:"};
 
 }  // namespace
 
@@ -447,15 +62,17 @@ FoundAnswer find_math_answer(std::string_view text,
     return answer;
   };
 
+  StatementRules statements;
+  statements.delimited_only = rules.delimited_only;
+  statements.reads_number_words = rules.reads_number_words;
   if (rules.statement_first) {
-    // The statement is looked for in the text before the boxes too.
-    AnswerRules others = rules;
-    others.statement_first = false;
-    const std::vector<Span> later = find_boxes(text);
-    const std::size_t end = later.empty() ? text.size() : later.front().outer_from;
-    FoundAnswer stated = find_math_answer(text.substr(0, end), read_level, others);
-    if (stated.found && stated.rule == "statement") {
-      return stated;
+    StatementRules only_final = statements;
+    only_final.final_only = true;
+    if (const auto stated = find_statement(text, read_level, only_final)) {
+      const Span& value = stated->value;
+      if (text.substr(value.from, value.to - value.from).find("oxed") == npos) {
+        return take(value.from, value.to, "statement");
+      }
     }
   }
   const std::vector<Span> boxes = find_boxes(text);
@@ -468,7 +85,7 @@ FoundAnswer find_math_answer(std::string_view text,
       const std::string_view between =
           text.substr(left.outer_to,
                       boxes[first].outer_from - std::min(left.outer_to, boxes[first].outer_from));
-      if (!joins(between)) {
+      if (!boxes_join(between)) {
         break;
       }
       --first;
@@ -480,6 +97,11 @@ FoundAnswer find_math_answer(std::string_view text,
     take(boxes[first].from, boxes.back().to, "boxed");
     if (members.size() == 1) {
       answer.text = std::string(members[0]);
+      // \boxed{50}\%
+      const std::string_view rest = trim(text.substr(boxes.back().outer_to));
+      if (rest.starts_with("\\%") || rest.starts_with('%')) {
+        answer.text += "\\%";
+      }
       answer.from = static_cast<std::int64_t>(boxes.back().from);
     } else {
       answer.text.clear();
@@ -490,86 +112,30 @@ FoundAnswer find_math_answer(std::string_view text,
     return answer;
   }
 
-  // The rightmost anchor: looked for in the text's end first, in ever larger parts of it.
-  std::string low;
-  std::size_t low_from = text.size();
-  std::size_t best = npos;
-  std::size_t best_after = 0;
-  for (std::size_t window = 4096; best == npos && low_from > 0; window *= 8) {
-    low_from = text.size() > window ? text.size() - window : 0;
-    low.assign(text.substr(low_from));
-    std::transform(low.begin(), low.end(), low.begin(), [](unsigned char c) {
-      return static_cast<char>(c < 0x80 ? std::tolower(c) : c);
-    });
-    for (const std::string_view anchor : kAnchors) {
-      const std::size_t at = low.rfind(anchor);
-      if (at != npos && (best == npos || low_from + at + anchor.size() > best_after)) {
-        best = low_from + at;
-        best_after = best + anchor.size();
-      }
+  // A statement, or the conclusion of the text where that stands further right.
+  Span concluded;
+  const bool has_conclusion = !rules.delimited_only && find_conclusion(text, read_level, concluded);
+  if (const auto stated = find_statement(text, read_level, statements)) {
+    if (!has_conclusion || !stated->is_earlier || concluded.from < stated->anchor) {
+      return take(stated->value.from, stated->value.to, "statement");
     }
   }
-  if (best != npos) {
-    std::size_t from = best_after;
-    while (from < text.size() && (is_space(text[from]) || text[from] == '*' || text[from] == ':' ||
-                                  text[from] == '=' || text[from] == '#')) {
-      ++from;
-    }
-    std::size_t to = std::min(text.find('\n', from), text.size());
-    const std::size_t hope = low.find(". i hope", from - low_from);
-    if (hope != npos && low_from + hope < to) {
-      to = low_from + hope;
-    }
-    const std::string_view line = strip_statement(text.substr(from, to - from));
-    const auto offset = [&](std::string_view part) {
-      return static_cast<std::size_t>(part.data() - text.data());
-    };
-    const auto is_allowed = [&](std::string_view candidate) {
-      return !rules.delimited_only || candidate.starts_with('$') || candidate.starts_with("\\(") ||
-             candidate.starts_with("\\[");
-    };
-    if (const std::string_view tail = after_verb(line);
-        !tail.empty() && is_allowed(tail) && read_level(tail) == 2) {
-      return take(offset(tail), offset(tail) + tail.size(), "statement");
-    }
-    if (!line.empty() && is_allowed(line) && (read_level(line) >= 1)) {
-      return take(offset(line), offset(line) + line.size(), "statement");
-    }
-    // The first sentence of the line.
-    for (std::size_t k = 0; k + 1 < line.size(); ++k) {
-      if (line[k] == '.' && is_space(line[k + 1])) {
-        const std::string_view sentence = strip_statement(line.substr(0, k));
-        if (!sentence.empty() && is_allowed(sentence) && (read_level(sentence) >= 1)) {
-          return take(offset(sentence), offset(sentence) + sentence.size(), "statement");
-        }
-        break;
-      }
-    }
-    Span span;
-    if (MathSpans(text, from, to, rules.delimited_only).next(span)) {
-      const std::string_view inner = text.substr(span.from, span.to - span.from);
-      if ((read_level(inner) >= 1)) {
-        return take(span.from, span.to, "statement");
-      }
-    } else if (!rules.delimited_only && bare_latex(text, from, to, span) &&
-               read_level(text.substr(span.from, span.to - span.from)) == 2) {
-      return take(span.from, span.to, "statement");
-    } else if (!rules.delimited_only && number_in(text, from, to, false, span)) {
-      return take(span.from, span.to, "statement");
-    }
+  if (has_conclusion) {
+    return take(concluded.from, concluded.to, "conclusion");
   }
 
   // The last delimited mathematics.
-  Span last;
-  bool any = false;
-  Span span;
-  MathSpans spans(text, 0, text.size(), rules.delimited_only);
-  while (spans.next(span)) {
-    last = span;
-    any = true;
-  }
-  if (any && (read_level(text.substr(last.from, last.to - last.from)) >= 1)) {
-    return take(last.from, last.to, "math");
+  const LastMath math = last_math(text, rules.delimited_only);
+  if (math.any) {
+    const std::string_view all =
+        text.substr(math.list.outer_from, math.list.outer_to - math.list.outer_from);
+    const std::string_view last = text.substr(math.last.from, math.last.to - math.last.from);
+    if (math.members > 1 && math.members <= 16 && is_value_like(last) && read_level(all) == 2) {
+      return take(math.list.outer_from, math.list.outer_to, "math");
+    }
+    if (read_level(last) >= 1) {
+      return take(math.last.from, math.last.to, "math");
+    }
   }
   if (rules.delimited_only) {
     return answer;
@@ -580,16 +146,44 @@ FoundAnswer find_math_answer(std::string_view text,
   }
   const std::size_t line_start = end == 0 ? 0 : text.rfind('\n', end - 1) + 1;
   const std::string_view line = strip_statement(text.substr(line_start, end - line_start));
+  const auto take_part = [&](std::string_view part) {
+    const auto from = static_cast<std::size_t>(part.data() - text.data());
+    return take(from, from + part.size(), "line");
+  };
   if (const std::string_view tail = after_verb(line); !tail.empty() && read_level(tail) == 2) {
-    const auto from = static_cast<std::size_t>(tail.data() - text.data());
-    return take(from, from + tail.size(), "line");
+    return take_part(tail);
   }
-  if (!line.empty() && line.size() < 400 && read_level(line) == 2) {
-    const auto from = static_cast<std::size_t>(line.data() - text.data());
-    return take(from, from + line.size(), "line");
+  if (!line.empty() && line.size() < 400) {
+    const int level = read_level(line);
+    const bool is_short = line_start == 0 && line.size() < 60 && !line.starts_with("I ") &&
+                          std::count(line.begin(), line.end(), ' ') < 3;
+    if (level == 2 || (level == 1 && is_short)) {
+      return take_part(line);
+    }
   }
-  if (!any && number_in(text, 0, text.size(), true, span) && stands_alone(text, span)) {
+  // "x = 3 (since x > 0)"
+  if (const std::size_t note = line.rfind(" ("); note != npos && note > 0 && line.ends_with(')')) {
+    if (const std::string_view part = strip_statement(line.substr(0, note));
+        !part.empty() && part.size() < 400 && read_level(part) == 2) {
+      return take_part(part);
+    }
+  }
+  Span span;
+  if (!math.any && bare_latex(text, line_start, end, span) &&
+      read_level(text.substr(span.from, span.to - span.from)) == 2 &&
+      text.find_first_of("0123456789", span.to) == npos) {
+    return take(span.from, span.to, "line");
+  }
+  if (!math.any && number_in(text, 0, text.size(), true, span) && stands_alone(text, span)) {
     return take(span.from, span.to, "number");
+  }
+  if (rules.reads_number_words) {
+    const std::string low =
+        lower_case(text.substr(text.size() - std::min<std::size_t>(text.size(), 4096)));
+    if (const auto words = last_number_words(low)) {
+      const std::size_t shift = text.size() - low.size();
+      return take(shift + words->from, shift + words->to, "number");
+    }
   }
   return answer;
 }

@@ -20,8 +20,9 @@ struct FoundAnswer {
 // How a profile or a benchmark's own protocol narrows the search.
 struct AnswerRules {
   bool last_box_only = false;    // earlier boxes never join the last one
-  bool statement_first = false;  // "the final answer is X" goes before a box
+  bool statement_first = false;  // "the final answer is X", wherever it stands, goes before a box
   bool delimited_only = false;   // only boxes and delimited mathematics, no bare text
+  bool reads_number_words = false;  // "seven" is a number
 };
 
 // `read_level` tells how a candidate parses: 0 not, 1 as words, 2 as mathematics. Linear in the

@@ -12,7 +12,8 @@
 #include <set>
 
 #include "graders/bounds.h"
-#include "graders/math/canon.h"
+#include "graders/math/exact.h"
+#include "graders/math/numeric.h"
 
 namespace r1eval {
 namespace {
@@ -20,8 +21,11 @@ namespace {
 using Id = std::int32_t;
 
 constexpr slong kAgreementBits = 300;
-constexpr std::array<slong, 4> kPrecisions = {64, 192, 640, 2048};
-constexpr std::int64_t kMaxTerms = 64;  // of a sum at one sample point
+// Two constants have only one point to differ at, and may be close by design: tanh 1000 and 1.
+constexpr slong kConstantBits = 3800;
+constexpr std::array<slong, 5> kPrecisions = {64, 192, 640, 2048, 4096};
+constexpr int kPoints = 8;               // of each size
+constexpr std::int64_t kMaxTerms = 256;  // of a sum at one sample point
 
 struct Ball {
   acb_t v;
@@ -64,26 +68,6 @@ void set_rational(Ball& out, const Rational& r, slong precision) {
   fmpz_clear(den);
 }
 
-// Symbols that stand for integers: below factorials and binomials, in exponents of negative
-// numbers, in bounds of sums.
-void find_integers(const Expression& e, Id id, bool inside, std::set<std::string>& out) {
-  const Node& n = e.at(id);
-  if (n.kind == Kind::kSymbol && inside) {
-    out.insert(n.text);
-    return;
-  }
-  const bool counts = n.kind == Kind::kFunction && (n.text == "factorial" || n.text == "binomial");
-  const bool repeated = n.kind == Kind::kFunction && (n.text == "sum" || n.text == "prod");
-  for (std::size_t k = 0; k < n.children.size(); ++k) {
-    bool below = inside || counts || (repeated && k > 0);
-    if (n.kind == Kind::kPower && k == 1) {
-      const auto base = exact_value(e, n.children[0]);
-      below = below || (base && base->num < 0);
-    }
-    find_integers(e, n.children[k], below, out);
-  }
-}
-
 std::uint64_t hash_name(const std::string& name, std::uint64_t seed) {
   std::uint64_t h = 0xCBF29CE484222325ULL ^ (seed * 0x9E3779B97F4A7C15ULL);
   for (const char c : name) {
@@ -97,8 +81,8 @@ std::uint64_t hash_name(const std::string& name, std::uint64_t seed) {
 // One evaluation: a sample point, a precision, the values of bound variables.
 class Evaluator {
  public:
-  Evaluator(const std::set<std::string>& integers, int point, slong precision, std::int64_t& fuel)
-      : integers_(integers), point_(point), precision_(precision), fuel_(fuel) {}
+  Evaluator(int point, slong precision, std::int64_t& fuel)
+      : point_(point), precision_(precision), fuel_(fuel) {}
 
   // False: not defined here, or outside what is evaluated.
   bool value(const Expression& e, Id id, Ball& out);
@@ -114,7 +98,6 @@ class Evaluator {
     return fuel_ >= 0;
   }
 
-  const std::set<std::string>& integers_;
   const int point_;
   const slong precision_;
   std::int64_t& fuel_;
@@ -137,9 +120,19 @@ bool Evaluator::root(Ball& x, std::int64_t degree, bool has_names, Ball& out) {
       return false;  // a variable under an even root is meant where the root is real
     }
   }
-  if (x.is_real() && arb_contains_zero(acb_realref(x.v)) != 0 &&
-      arb_is_zero(acb_realref(x.v)) == 0) {
-    return false;
+  if (acb_contains_zero(x.v) != 0 && acb_is_zero(x.v) == 0) {
+    // What may be zero: no branch of the root is larger than the root of the largest size.
+    mag_t size;
+    mag_init(size);
+    acb_get_mag(size, x.v);
+    mag_root(size, size, static_cast<ulong>(degree));
+    acb_zero(out.v);
+    mag_set(arb_radref(acb_realref(out.v)), size);
+    if (!x.is_real() || degree > 2 || arb_is_nonnegative(acb_realref(x.v)) == 0) {
+      mag_set(arb_radref(acb_imagref(out.v)), size);
+    }
+    mag_clear(size);
+    return true;
   }
   acb_root_ui(out.v, x.v, static_cast<ulong>(degree), precision_);
   return true;
@@ -326,6 +319,26 @@ bool Evaluator::function(const Expression& e, const Node& n, Ball& out) {
   } else if (f == "factorial") {
     acb_add_si(x.v, x.v, 1, precision_);
     acb_gamma(out.v, x.v, precision_);
+  } else if (f == "double factorial") {
+    // n!! = 2^{n/2} (n/2)! for even n, n! / (n-1)!! for odd n
+    fmpz_t integer;
+    fmpz_init(integer);
+    const bool is_whole = acb_is_int(x.v) != 0 &&
+                          arb_get_unique_fmpz(integer, acb_realref(x.v)) != 0 &&
+                          fmpz_sgn(integer) >= 0 && fmpz_bits(integer) < 30;
+    const slong whole = is_whole ? fmpz_get_si(integer) : 0;
+    fmpz_clear(integer);
+    if (!is_whole) {
+      return false;
+    }
+    const slong even = whole % 2 == 0 ? whole : whole - 1;
+    arb_fac_ui(acb_realref(out.v), static_cast<ulong>(even / 2), precision_);
+    arb_mul_2exp_si(acb_realref(out.v), acb_realref(out.v), even / 2);
+    arb_zero(acb_imagref(out.v));
+    if (whole % 2 != 0) {
+      arb_fac_ui(acb_realref(x.v), static_cast<ulong>(whole), precision_);
+      acb_div(out.v, x.v, out.v, precision_);
+    }
   } else if (f == "binomial") {
     Ball k;
     if (!value(e, n.children[1], k)) {
@@ -364,6 +377,14 @@ bool Evaluator::function(const Expression& e, const Node& n, Ball& out) {
         arb_min(acb_realref(out.v), acb_realref(out.v), acb_realref(y.v), precision_);
       }
     }
+  } else if (f == "arg") {
+    if (acb_contains_zero(x.v) != 0) {
+      return false;
+    }
+    acb_arg(acb_realref(out.v), x.v, precision_);
+    arb_zero(acb_imagref(out.v));
+  } else if (f == "sgn") {
+    acb_sgn(out.v, x.v, precision_);
   } else if (f == "Re" || f == "Im") {
     arb_set(acb_realref(out.v), f == "Re" ? acb_realref(x.v) : acb_imagref(x.v));
     arb_zero(acb_imagref(out.v));
@@ -388,14 +409,16 @@ bool Evaluator::value(const Expression& e, Id id, Ball& out) {
         return true;
       }
       const std::uint64_t h = hash_name(n.text, static_cast<std::uint64_t>(point_));
-      if (integers_.contains(n.text)) {
+      if (e.integers.contains(n.text)) {
         acb_set_si(out.v, static_cast<slong>(2 + (h % 13) + static_cast<std::uint64_t>(point_)));
         return true;
       }
-      // Four points are positive, four of either sign.
+      // Four points are positive, four of either sign; more are near zero, and large, for functions
+      // that have no value elsewhere.
       const auto numerator = static_cast<std::int64_t>(h % 99991) + 3001;
       const std::int64_t sign = point_ >= 4 && ((h >> 40) & 1) != 0 ? -1 : 1;
-      set_rational(out, Rational(Integer(sign * numerator), Integer(30011)), precision_);
+      const std::int64_t scale = point_ < kPoints ? 30011 : point_ < 2 * kPoints ? 103001 : 3001;
+      set_rational(out, Rational(Integer(sign * numerator), Integer(scale)), precision_);
       return true;
     }
     case Kind::kConstant:
@@ -470,15 +493,16 @@ bool Evaluator::value(const Expression& e, Id id, Ball& out) {
 
 Balls compare_balls(const Expression& a, Id ia, const Expression& b, Id ib, std::int64_t& fuel,
                     std::string& evidence) {
-  std::set<std::string> integers;
-  find_integers(a, ia, false, integers);
-  find_integers(b, ib, false, integers);
+  note_integers(a, ia, b, ib);
   const bool constant = !has_symbols(a, ia) && !has_symbols(b, ib);
-  const int n_points = constant ? 1 : 8;
+  const int n_points = constant ? 1 : kPoints;
   int agreed = 0;
-  for (int point = 0; point < n_points; ++point) {
+  for (int point = 0; point < (constant ? 1 : 3 * kPoints); ++point) {
+    if (point >= n_points && agreed >= 3) {
+      break;
+    }
     for (const slong precision : kPrecisions) {
-      Evaluator evaluator(integers, point, precision, fuel);
+      Evaluator evaluator(point, precision, fuel);
       Ball x;
       Ball y;
       const bool defined = evaluator.value(a, ia, x) && evaluator.value(b, ib, y);
@@ -504,14 +528,17 @@ Balls compare_balls(const Expression& a, Id ia, const Expression& b, Id ib, std:
       }
       // Relative agreement; for values that are zero, absolute agreement at the last precision.
       const slong bits = std::min(acb_rel_accuracy_bits(x.v), acb_rel_accuracy_bits(y.v));
-      bool agrees = bits >= kAgreementBits || acb_is_zero(apart.v) != 0;
+      const slong wanted = constant ? kConstantBits : kAgreementBits;
+      bool agrees = bits >= wanted || acb_is_zero(apart.v) != 0;
+      // Large values that agree in their leading bits may still differ: 9^{9^9} and 9^{9^9} + 1.
+      mag_t size;
+      mag_init(size);
+      acb_get_mag(size, apart.v);
+      agrees = agrees && mag_cmp_2exp_si(size, -kAgreementBits / 4) < 0;
       if (!agrees && precision == kPrecisions.back()) {
-        mag_t size;
-        mag_init(size);
-        acb_get_mag(size, apart.v);
-        agrees = mag_cmp_2exp_si(size, -precision * 3 / 4) < 0;
-        mag_clear(size);
+        agrees = mag_cmp_2exp_si(size, -kAgreementBits) < 0;
       }
+      mag_clear(size);
       if (agrees) {
         ++agreed;
         break;
@@ -519,12 +546,98 @@ Balls compare_balls(const Expression& a, Id ia, const Expression& b, Id ib, std:
     }
   }
   if (agreed == n_points || (!constant && agreed >= 3)) {
-    evidence = "numeric_agreement: " + std::to_string(kAgreementBits) + " bits, " +
-               std::to_string(agreed) + (agreed == 1 ? " point" : " points");
+    evidence = "numeric_agreement: " + std::to_string(constant ? kConstantBits : kAgreementBits) +
+               " bits, " + std::to_string(agreed) + (agreed == 1 ? " point" : " points");
     return Balls::kAgree;
   }
   evidence = "undecided: too few points where both sides have a value";
   return Balls::kUnknown;
+}
+
+std::optional<bool> within_tolerance(const Expression& a, Id ia, const Expression& b, Id ib,
+                                     int decimals, std::int64_t& fuel) {
+  for (const slong precision : kPrecisions) {
+    Evaluator evaluator(0, precision, fuel);
+    Ball x;
+    Ball y;
+    if (!evaluator.value(a, ia, x) || !evaluator.value(b, ib, y)) {
+      if (fuel < 0) {
+        return std::nullopt;
+      }
+      continue;
+    }
+    Ball gap;
+    Ball bound;
+    acb_sub(gap.v, x.v, y.v, precision);
+    acb_abs(acb_realref(gap.v), gap.v, precision);
+    acb_abs(acb_realref(x.v), x.v, precision);
+    acb_abs(acb_realref(y.v), y.v, precision);
+    arb_max(acb_realref(bound.v), acb_realref(x.v), acb_realref(y.v), precision);
+    arb_one(acb_realref(x.v));
+    arb_min(acb_realref(bound.v), acb_realref(bound.v), acb_realref(x.v), precision);
+    arb_set_si(acb_realref(x.v), 10);
+    arb_pow_ui(acb_realref(x.v), acb_realref(x.v), static_cast<ulong>(decimals), precision);
+    arb_div(acb_realref(bound.v), acb_realref(bound.v), acb_realref(x.v), precision);
+    if (arb_le(acb_realref(gap.v), acb_realref(bound.v)) != 0) {
+      return true;
+    }
+    if (arb_gt(acb_realref(gap.v), acb_realref(bound.v)) != 0) {
+      return false;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<int> order_of(const Expression& e, Id a, Id b, std::int64_t& fuel) {
+  for (const slong precision : kPrecisions) {
+    Evaluator evaluator(0, precision, fuel);
+    Ball x;
+    Ball y;
+    acb_zero(y.v);
+    if (!evaluator.value(e, a, x) || (b >= 0 && !evaluator.value(e, b, y))) {
+      if (fuel < 0) {
+        return std::nullopt;
+      }
+      continue;
+    }
+    if (!x.is_real() || !y.is_real()) {
+      return std::nullopt;
+    }
+    acb_sub(x.v, x.v, y.v, precision);
+    if (arb_is_zero(acb_realref(x.v)) != 0) {
+      return 0;
+    }
+    if (arb_contains_zero(acb_realref(x.v)) == 0) {
+      return arb_is_positive(acb_realref(x.v)) != 0 ? 1 : -1;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Integer> floor_of(const Expression& e, Id id, std::int64_t& fuel) {
+  for (const slong precision : kPrecisions) {
+    Evaluator evaluator(0, precision, fuel);
+    Ball x;
+    if (!evaluator.value(e, id, x) || !x.is_real() || acb_is_finite(x.v) == 0) {
+      if (fuel < 0) {
+        return std::nullopt;
+      }
+      continue;
+    }
+    Ball below;
+    arb_floor(acb_realref(below.v), acb_realref(x.v), precision);
+    fmpz_t whole;
+    fmpz_init(whole);
+    const bool is_known = arb_contains_int(acb_realref(x.v)) == 0 &&
+                          arb_get_unique_fmpz(whole, acb_realref(below.v)) != 0 &&
+                          fmpz_bits(whole) < 62;
+    const slong value = is_known ? fmpz_get_si(whole) : 0;
+    fmpz_clear(whole);
+    if (is_known) {
+      return Integer(value);
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace r1eval

@@ -16,10 +16,12 @@ struct Token {
   TokenKind kind;
   std::string text;
   bool space_before = false;
+  bool is_grouped = false;  // a number written in groups of digits
 };
 
 // Errors: kResourceExhausted past the limits of graders/bounds.h, kParse for bytes that are
-// neither.
-Result<std::vector<Token>> lex_math(std::string_view text);
+// neither. `has_plain_units` reads "12 m" and "12 kJ" as values with units, not as products; a
+// token's text never points into `text`.
+Result<std::vector<Token>> lex_math(std::string_view text, bool has_plain_units = false);
 
 }  // namespace r1eval

@@ -9,7 +9,7 @@
 namespace r1eval {
 
 // Errors: kParse naming what could not be read, kResourceExhausted past a limit (graders/bounds.h).
-Result<Expression> parse_math(std::string_view text);
+Result<Expression> parse_math(std::string_view text, bool has_plain_units = false);
 
 // The text of an answer that is words: lower case, one space between words, no decoration.
 std::string fold_words(std::string_view text);

@@ -1,6 +1,10 @@
 #include "graders/math/rational.h"
 
+#include <gmp.h>
+
 #include <cmath>
+#include <iterator>
+#include <vector>
 
 namespace r1eval {
 namespace {
@@ -14,7 +18,40 @@ double mantissa_of(const Integer& n, std::int64_t& exponent) {
   return n < 0 ? -m : m;
 }
 
+// An integer of GMP that is freed at the end.
+struct GmpInteger {
+  mpz_t v;
+
+  explicit GmpInteger(const Integer& n) {
+    std::vector<std::uint64_t> words;
+    boost::multiprecision::export_bits(Integer(abs(n)), std::back_inserter(words), 64, false);
+    mpz_init(v);
+    mpz_import(v, words.size(), -1, sizeof(std::uint64_t), 0, 0, words.data());
+  }
+
+  ~GmpInteger() { mpz_clear(v); }
+
+  GmpInteger(const GmpInteger&) = delete;
+  GmpInteger& operator=(const GmpInteger&) = delete;
+};
+
 }  // namespace
+
+Integer common_divisor(const Integer& a, const Integer& b) {
+  if (a == 0 || b == 0 || (bit_length(a) < 256 && bit_length(b) < 256)) {
+    return gcd(a, b);
+  }
+  GmpInteger x(a);
+  const GmpInteger y(b);
+  mpz_gcd(x.v, x.v, y.v);
+  std::vector<std::uint64_t> words(mpz_size(x.v) + 1);
+  std::size_t n = 0;
+  mpz_export(words.data(), &n, -1, sizeof(std::uint64_t), 0, 0, x.v);
+  Integer result;
+  boost::multiprecision::import_bits(result, words.begin(),
+                                     words.begin() + static_cast<std::ptrdiff_t>(n), 64, false);
+  return result;
+}
 
 double to_double(const Rational& r) {
   std::int64_t a = 0;
