@@ -370,7 +370,7 @@ Result<std::unique_ptr<Grader>> make_grader(const GraderSpec& spec,
 }
 
 std::string_view grader_version() {
-  return "3";
+  return "4";
 }
 
 std::string grader_hash(const GraderSpec& spec) {

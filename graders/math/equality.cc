@@ -139,15 +139,29 @@ bool equal_with_units(std::string_view g, std::string_view p, Side& gold, Side& 
   const bool pred_has = has_symbols(*pred.e, pred.id);
   const auto again = [&](std::string_view text, Side& side) {
     auto tree = parse_math(text, true);
-    if (!tree || tree->at(tree->root).kind != Kind::kUnit || has_symbols(*tree, tree->root)) {
+    if (!tree || has_symbols(*tree, tree->root)) {
+      return false;
+    }
+    const Node& top = tree->at(tree->root);
+    const bool has_unit = top.kind == Kind::kUnit ||
+                          (top.kind == Kind::kList &&
+                           std::any_of(top.children.begin(), top.children.end(), [&](Id member) {
+                             return tree->at(member).kind == Kind::kUnit;
+                           }));
+    if (!has_unit) {
       return false;
     }
     const Id root = tree->root;
     side = {std::make_shared<Expression>(std::move(*tree)), root};
     return true;
   };
-  const bool changed = (pred_has && !gold_has && again(p, pred)) ||
-                       (gold_has && pred.kind() == Kind::kUnit && again(g, gold));
+  // A gold's one letter is a name ("24 m" may be a product), unless the answer has a unit too.
+  const auto gold_again = [&] {
+    return again(g, gold) && (pred.kind() == Kind::kUnit ||
+                              (gold.kind() == Kind::kUnit && gold.node().text.size() >= 2));
+  };
+  const bool changed =
+      (pred_has && !gold_has && again(p, pred)) || (gold_has && !pred_has && gold_again());
   if (!changed) {
     return false;
   }
@@ -310,12 +324,12 @@ MathComparison compare_math(std::string_view gold, std::string_view pred, const 
   }
   result.gold_form = normal_string(g);
   result.pred_form = normal_string(p);
-  if (p.empty()) {
+  if (p.empty() || result.pred_form.empty()) {
     result.outcome = Outcome::kNoAnswer;
     result.evidence = "the answer is empty";
     return result;
   }
-  if (result.gold_form == result.pred_form && !result.gold_form.empty()) {
+  if (result.gold_form == result.pred_form && (!result.gold_form.empty() || g == p)) {
     result.outcome = Outcome::kCorrect;
     result.rung = "string";
     result.evidence = "string";

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <complex>
+#include <numbers>
 #include <set>
 #include <string_view>
 
@@ -95,6 +96,20 @@ Side difference(const Side& a, const Side& b) {
   return {tree, id};
 }
 
+// Is this an angle and a multiple of one for every integer `name`: pi/4 + k pi, but not (k - 2) pi?
+bool is_angle_family(const Side& s, const std::string& name) {
+  const auto at = [&](int k) {
+    const Side one = substituted(s, name, Rational(), Rational(Integer(k)));
+    return numeric_value(*one.e, one.id, 0).real();
+  };
+  const auto is_whole = [](double x) { return std::abs(x - std::round(x)) < 1e-9; };
+  const double offset = at(0);
+  const double step = at(1) - offset;
+  return std::abs(at(2) - offset - 2 * step) < 1e-9 &&
+         (has_degree(s) || is_whole(step / std::numbers::pi * 360)) &&
+         (offset == 0 || !is_whole(offset / step));
+}
+
 }  // namespace
 
 // F(x) + C and G(x) + c where F - G does not depend on x.
@@ -124,8 +139,9 @@ bool Ladder::antiderivatives_equal(const Side& gold, const Side& pred) {
   return true;
 }
 
-// pi/4 + k pi and pi/4 + n pi: the same values over all integers. Only where "k in Z" is said, or
-// multiples of pi or of degrees say it.
+// pi/4 + k pi and 5 pi/4 + n pi: the same values over all integers. Only where "k in Z" is said, or
+// where both are a fraction of a turn plus multiples of a turn's fraction; (n - 2) pi, an angle
+// sum, is not.
 bool Ladder::families_equal(const Side& gold, const Side& pred) {
   static const std::set<std::string> kParameters = {"k", "n", "m", "l", "t", "N", "K"};
   const auto parameter_of = [&](const Side& s) {
@@ -141,7 +157,9 @@ bool Ladder::families_equal(const Side& gold, const Side& pred) {
   const bool is_said = parameters_are_integers_ ||
                        (has_constant(gold, "pi") && has_constant(pred, "pi") && ours != "t") ||
                        (has_degree(gold) && has_degree(pred));
-  if (ours.empty() || theirs.empty() || !is_said) {
+  if (ours.empty() || theirs.empty() || !is_said ||
+      (!parameters_are_integers_ &&
+       (!is_angle_family(gold, ours) || !is_angle_family(pred, theirs)))) {
     return false;
   }
   Side other = renamed(pred, theirs, ours);
