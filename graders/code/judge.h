@@ -22,12 +22,14 @@ namespace r1eval {
 class CodeExecutor {
  public:
   virtual ~CodeExecutor() = default;
+
   // Programs that run at a time; more callers wait.
   virtual int slots() const { return 1; }
 
   // Under which isolation and interpreter programs run, in a few words and as a JSON object, for
   // records; empty: nothing to say.
   virtual std::string description() const { return ""; }
+
   virtual std::string details() const { return ""; }
 
   virtual RunResult run(const ProgramSpec& program, const RunInput& input,

@@ -107,8 +107,8 @@ struct RunResult {
   std::string stderr_tail;   // last 4 KiB; any bytes
   std::string value_bytes;   // kFunctional: graders/code/value.h decodes it
   double cpu_s = 0;          // of all processes
-  double wall_s = 0;           // what the wall limit counts: without waiting for a busy core
-  double elapsed_s = 0;        // as a clock on the wall tells it
+  double wall_s = 0;         // what the wall limit counts: without waiting for a busy core
+  double elapsed_s = 0;      // as a clock on the wall tells it
   double peak_mib = 0;
   std::int64_t kill_us = 0;    // from the decision to kill, or the end, to an empty slot
   bool ended_process = false;  // run_shared(): the process is gone with this result

@@ -111,7 +111,8 @@ TEST_P(SandboxTest, TellsExceptionsExitsAndSignalsApart) {
 TEST_P(SandboxTest, TakesSystemExitForANormalEndExceptInTheStrictProfile) {
   R1_EXPECT_END(run("print(1)\nraise SystemExit(3)"), "OK");
   R1_EXPECT_END(run("print(1)\nraise SystemExit(3)", "", CodeProfile::kStrict), "RE");
-  R1_EXPECT_END(run("exit()", "", CodeProfile::kStrict), "RE");  // no site module, no exit()
+  R1_EXPECT_END(run("exit()", "", CodeProfile::kStrict), "OK");
+  R1_EXPECT_END(run("exit(2)", "", CodeProfile::kStrict), "RE");
   R1_EXPECT_END(run("import sys\nsys.exit()", "", CodeProfile::kStrict), "OK");
 }
 
