@@ -49,6 +49,12 @@ void Recorder::take(std::int64_t index, Completion completion) {
   });
 }
 
+void Recorder::grade_waiting() {
+  while (std::optional<Waiting> waiting = to_grade_.pop()) {
+    grade(waiting->index, waiting->record);
+  }
+}
+
 void Recorder::grade(std::int64_t index, const SampleRecord& record) {
   const auto slot = static_cast<std::size_t>(index);
   Verdict verdict = grade_record(plan_, plan_.samples[slot], record);
@@ -56,12 +62,6 @@ void Recorder::grade(std::int64_t index, const SampleRecord& record) {
     progress_.sample_scored(verdict.outcome == Outcome::kCorrect);
   }
   verdicts_[slot] = std::move(verdict);
-}
-
-void Recorder::grade_waiting() {
-  while (std::optional<Waiting> waiting = to_grade_.pop()) {
-    grade(waiting->index, waiting->record);
-  }
 }
 
 void Recorder::take_failure(const PlannedSample& sample, const Completion& completion) {

@@ -69,7 +69,7 @@ class Recorder : public CompletionSink {
         cancel_(cancel),
         grade_(grade),
         verdicts_(plan.samples.size()),
-        to_grade_(kWaitingRecords),
+        to_grade_(kMaxUngraded),
         queue_(kCapacity),
         thread_([this] { work(); }) {
     for (std::int64_t i = 0; grade && i < grading_threads(plan); ++i) {
@@ -90,7 +90,6 @@ class Recorder : public CompletionSink {
     if (thread_.joinable()) {
       thread_.join();
     }
-    grading_.wait();
     if (cancel_.is_draining()) {
       to_grade_.clear_and_close();
     } else {
@@ -100,6 +99,7 @@ class Recorder : public CompletionSink {
       thread.join();
     }
     grading_threads_.clear();
+    grading_.wait();
   }
 
   std::vector<std::optional<Verdict>> take_verdicts() { return std::move(verdicts_); }
@@ -126,9 +126,8 @@ class Recorder : public CompletionSink {
 
   static constexpr std::size_t kCapacity = 1024;
   // Records that wait for their verdict hold their texts in memory; past this the recorder grades
-  // too.
+  // too, or leaves programs for later.
   static constexpr std::int64_t kMaxUngraded = 256;
-  static constexpr std::size_t kWaitingRecords = 256;
 
   void grade_waiting();
 
