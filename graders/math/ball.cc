@@ -51,7 +51,11 @@ void set_integer(fmpz_t out, const Integer& n) {
   if (const auto small = Rational(n).small_int()) {
     fmpz_set_si(out, static_cast<slong>(*small));
   } else {
-    fmpz_set_str(out, n.str().c_str(), 10);
+    const std::vector<std::uint64_t> words = words_of(n);
+    fmpz_set_ui_array(out, words.data(), static_cast<slong>(words.size()));
+    if (n < 0) {
+      fmpz_neg(out, out);
+    }
   }
 }
 

@@ -57,6 +57,8 @@ std::optional<Rational> repeated_exact(const Expression& e, const Node& n) {
   }
   Expression body;
   body.root = copy_subtree(e, n.children[0], body);
+  // Sums in sums copy their bodies again and again.
+  *e.exact_fuel -= 100 * static_cast<std::int64_t>(body.nodes.size());
   const std::string bound = "@" + std::to_string(n.columns);
   std::vector<std::size_t> slots;
   for (std::size_t k = 0; k < body.nodes.size(); ++k) {
@@ -154,21 +156,13 @@ std::optional<Rational> compute_exact(const Expression& e, Id id) {
         const auto v = kid(0);
         const std::int64_t m = v ? v->small_int().value_or(-1) : -1;
         if (m >= 0 && m <= bounds::kMaxFactorial && pay(e, m * 10)) {
-          Integer f = 1;
-          for (std::int64_t k = 2; k <= m; ++k) {
-            f *= k;
-          }
-          return Rational(f);
+          return Rational(factorial_of(m));
         }
       } else if (n.text == "double factorial") {
         const auto v = kid(0);
         const std::int64_t m = v ? v->small_int().value_or(-1) : -1;
         if (m >= 0 && m <= bounds::kMaxFactorial && pay(e, m * 10)) {
-          Integer f = 1;
-          for (std::int64_t k = m; k >= 2; k -= 2) {
-            f *= k;
-          }
-          return Rational(f);
+          return Rational(double_factorial_of(m));
         }
       } else if (n.text == "binomial") {
         const auto a = kid(0);
@@ -176,11 +170,7 @@ std::optional<Rational> compute_exact(const Expression& e, Id id) {
         const std::int64_t m = a ? a->small_int().value_or(-1) : -1;
         const std::int64_t k = b ? b->small_int().value_or(-1) : -1;
         if (m >= 0 && m <= bounds::kMaxFactorial && k >= 0 && pay(e, m * 10)) {
-          Integer c = k > m ? 0 : 1;
-          for (std::int64_t j = 1; j <= k && c != 0; ++j) {
-            c = c * (m - k + j) / j;
-          }
-          return Rational(c);
+          return Rational(k > m ? Integer(0) : binomial_of(m, k));
         }
       } else if (n.text == "floor" || n.text == "ceil") {
         if (const auto v = floor_argument(e, n.children[0], kid(0))) {

@@ -55,8 +55,9 @@ class Walk {
  private:
   bool push_rational(const Rational& r) {
     return bit_length(r.num) + bit_length(r.den) <= bounds::kMaxConstantBits &&
-           (machine_ == nullptr || r1eval_constants_push_rational(machine_, r.num.str().c_str(),
-                                                                  r.den.str().c_str()) != 0);
+           (machine_ == nullptr ||
+            r1eval_constants_push_rational(machine_, print_integer(r.num).c_str(),
+                                           print_integer(r.den).c_str()) != 0);
   }
 
   bool push_named(const char* name) {

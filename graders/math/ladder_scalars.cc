@@ -179,6 +179,12 @@ bool Ladder::families_equal(const Side& gold, const Side& pred) {
   if (std::abs(shift) > 1e6 || std::abs((a0 - b0) / b - shift) > 1e-9) {
     return false;
   }
+  // Where nobody says that the parameter is an integer, -k pi is not k pi, and (k + 1) pi neither.
+  const double steps = a0 / a;
+  if (!parameters_are_integers_ && std::abs(steps - std::round(steps)) < 1e-9 &&
+      (shift != 0 || a * b < 0)) {
+    return false;
+  }
   other = substituted(other, ours, Rational(Integer(a * b > 0 ? 1 : -1)),
                       Rational(Integer(static_cast<std::int64_t>(shift))));
   if (!value_equal(gold, other)) {

@@ -94,7 +94,7 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
     return false;
   }
   const auto infinity = [&](bool minus) {
-    const auto tree = s.copy();
+    const auto tree = std::make_shared<Expression>();
     Node inf;
     inf.kind = Kind::kConstant;
     inf.text = "infty";
@@ -186,7 +186,7 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
     if (s.node().text == "R") {
       return put(infinity(true), infinity(false), true, true);
     }
-    const auto tree = s.copy();
+    const auto tree = std::make_shared<Expression>();
     const Id zero_id = tree->add(Node());
     const Side zero{tree, zero_id};
     const std::string& name = s.node().text;

@@ -23,19 +23,45 @@ struct GmpInteger {
   mpz_t v;
 
   explicit GmpInteger(const Integer& n) {
-    std::vector<std::uint64_t> words;
-    boost::multiprecision::export_bits(Integer(abs(n)), std::back_inserter(words), 64, false);
+    const std::vector<std::uint64_t> words = words_of(n);
     mpz_init(v);
     mpz_import(v, words.size(), -1, sizeof(std::uint64_t), 0, 0, words.data());
   }
 
   ~GmpInteger() { mpz_clear(v); }
 
+  Integer value() const {
+    std::vector<std::uint64_t> words(mpz_size(v) + 1);
+    std::size_t n = 0;
+    mpz_export(words.data(), &n, -1, sizeof(std::uint64_t), 0, 0, v);
+    Integer result;
+    boost::multiprecision::import_bits(result, words.begin(),
+                                       words.begin() + static_cast<std::ptrdiff_t>(n), 64, false);
+    return result;
+  }
+
   GmpInteger(const GmpInteger&) = delete;
   GmpInteger& operator=(const GmpInteger&) = delete;
 };
 
 }  // namespace
+
+std::vector<std::uint64_t> words_of(const Integer& n) {
+  std::vector<std::uint64_t> words;
+  boost::multiprecision::export_bits(Integer(abs(n)), std::back_inserter(words), 64, false);
+  return words;
+}
+
+std::string print_integer(const Integer& n) {
+  if (bit_length(n) < 1024) {
+    return n.str();
+  }
+  const GmpInteger x(n);
+  std::string digits(mpz_sizeinbase(x.v, 10) + 2, '\0');
+  mpz_get_str(digits.data(), 10, x.v);
+  digits.resize(digits.find('\0'));
+  return n < 0 ? "-" + digits : digits;
+}
 
 Integer common_divisor(const Integer& a, const Integer& b) {
   if (a == 0 || b == 0 || (bit_length(a) < 256 && bit_length(b) < 256)) {
@@ -44,13 +70,25 @@ Integer common_divisor(const Integer& a, const Integer& b) {
   GmpInteger x(a);
   const GmpInteger y(b);
   mpz_gcd(x.v, x.v, y.v);
-  std::vector<std::uint64_t> words(mpz_size(x.v) + 1);
-  std::size_t n = 0;
-  mpz_export(words.data(), &n, -1, sizeof(std::uint64_t), 0, 0, x.v);
-  Integer result;
-  boost::multiprecision::import_bits(result, words.begin(),
-                                     words.begin() + static_cast<std::ptrdiff_t>(n), 64, false);
-  return result;
+  return x.value();
+}
+
+Integer factorial_of(std::int64_t n) {
+  GmpInteger result((Integer(0)));
+  mpz_fac_ui(result.v, static_cast<unsigned long>(n));
+  return result.value();
+}
+
+Integer double_factorial_of(std::int64_t n) {
+  GmpInteger result((Integer(0)));
+  mpz_2fac_ui(result.v, static_cast<unsigned long>(n));
+  return result.value();
+}
+
+Integer binomial_of(std::int64_t n, std::int64_t k) {
+  GmpInteger result((Integer(0)));
+  mpz_bin_uiui(result.v, static_cast<unsigned long>(n), static_cast<unsigned long>(k));
+  return result.value();
 }
 
 double to_double(const Rational& r) {

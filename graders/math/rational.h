@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "graders/bounds.h"
 
@@ -18,6 +19,14 @@ inline std::int64_t bit_length(const Integer& n) {
   return n == 0 ? 0 : static_cast<std::int64_t>(boost::multiprecision::msb(abs(n))) + 1;
 }
 
+// The words of |n|, the lowest first.
+std::vector<std::uint64_t> words_of(const Integer& n);
+// Decimal digits with a sign; long numbers in GMP's time, not in its square.
+std::string print_integer(const Integer& n);
+// Of GMP, within the limits of graders/bounds.h; n >= k.
+Integer factorial_of(std::int64_t n);
+Integer double_factorial_of(std::int64_t n);
+Integer binomial_of(std::int64_t n, std::int64_t k);
 // GMP's: many times faster than Boost's where the numbers are long.
 Integer common_divisor(const Integer& a, const Integer& b);
 
@@ -90,7 +99,7 @@ inline Rational absolute(const Rational& a) {
 }
 
 inline std::string print_rational(const Rational& r) {
-  return r.den == 1 ? r.num.str() : r.num.str() + "/" + r.den.str();
+  return r.den == 1 ? print_integer(r.num) : print_integer(r.num) + "/" + print_integer(r.den);
 }
 
 // num / den as a double, also where both are far beyond a double's range.

@@ -214,19 +214,18 @@ Side difference_of(const Side& s) {
 }
 
 Side renamed(const Side& s, const std::string& from, const std::string& to) {
-  const auto tree = s.copy();
+  const auto tree = s.copy_alone();
   for (Node& n : tree->nodes) {
     if (n.kind == Kind::kSymbol && n.text == from) {
       n.text = to;
     }
   }
-  tree->exact.clear();
-  return {tree, s.id};
+  return {tree, tree->root};
 }
 
 Side substituted(const Side& s, const std::string& name, const Rational& scale,
                  const Rational& offset) {
-  const auto tree = s.copy();
+  const auto tree = s.copy_alone();
   const std::size_t count = tree->nodes.size();
   for (std::size_t k = 0; k < count; ++k) {
     if (tree->nodes[k].kind != Kind::kSymbol || tree->nodes[k].text != name) {
@@ -251,8 +250,7 @@ Side substituted(const Side& s, const std::string& name, const Rational& scale,
     sum.children = {tree->add(product), tree->add(number)};
     tree->nodes[k] = std::move(sum);
   }
-  tree->exact.clear();
-  return {tree, s.id};
+  return {tree, tree->root};
 }
 
 }  // namespace r1eval
