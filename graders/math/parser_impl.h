@@ -91,6 +91,9 @@ class Parser {
     if (static_cast<std::int64_t>(e_.nodes.size()) >= bounds::kMaxNodes) {
       return bad("the expression has too many parts");
     }
+    if (kind == Kind::kFunction && children.empty()) {  // "\\max\\{\\}"
+      return bad("a function has no argument");
+    }
     Node node;
     node.kind = kind;
     node.children = std::move(children);
