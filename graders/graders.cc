@@ -331,7 +331,7 @@ Result<std::unique_ptr<Grader>> make(const GraderSpec& spec) {
 
 Result<std::unique_ptr<Grader>> make_grader(const GraderSpec& spec,
                                             std::shared_ptr<CodeExecutor> executor) {
-  const std::map<std::string, std::vector<std::string>> profiles = {
+  static const std::map<std::string, std::vector<std::string>> profiles = {
       {"math",
        {"default", "percent-lenient", "set-relation-both-ways", "salvage-unfinished",
         "free-variable-names", "last-box-only", "boxed-after-final-answer", "loose-numeric",
