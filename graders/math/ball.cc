@@ -558,6 +558,45 @@ Balls compare_balls(const Expression& a, Id ia, const Expression& b, Id ib, std:
   return Balls::kUnknown;
 }
 
+Balls balls_meet(const Expression& a, Id ia, const Expression& b, Id ib, std::int64_t& fuel,
+                 std::string& evidence) {
+  note_integers(a, ia, b, ib);
+  const bool constant = !has_symbols(a, ia) && !has_symbols(b, ib);
+  int met = 0;
+  for (int point = 0; point < (constant ? 1 : kPoints); ++point) {
+    for (const slong precision : {kPrecisions[0], kPrecisions[1], kPrecisions[2]}) {
+      Evaluator evaluator(point, precision, fuel);
+      Ball x;
+      Ball y;
+      const bool defined = evaluator.value(a, ia, x) && evaluator.value(b, ib, y);
+      if (fuel < 0) {
+        evidence = "budget";
+        return Balls::kUnknown;
+      }
+      Ball apart;
+      acb_sub(apart.v, x.v, y.v, precision);
+      if (!defined || acb_is_finite(apart.v) == 0) {
+        continue;
+      }
+      if (acb_contains_zero(apart.v) == 0) {
+        evidence = "ball_disproof: point " + std::to_string(point) + ", " +
+                   std::to_string(precision) + " bits";
+        return Balls::kDifferent;
+      }
+      mag_t size;
+      mag_init(size);
+      acb_get_mag(size, apart.v);
+      const bool is_small = mag_cmp_2exp_si(size, -kAgreementBits / 4) < 0;
+      mag_clear(size);
+      if (is_small) {
+        ++met;
+        break;
+      }
+    }
+  }
+  return met > 0 ? Balls::kAgree : Balls::kUnknown;
+}
+
 std::optional<bool> within_tolerance(const Expression& a, Id ia, const Expression& b, Id ib,
                                      int decimals, std::int64_t& fuel) {
   for (const slong precision : kPrecisions) {

@@ -18,6 +18,11 @@ enum class Balls : std::uint8_t { kDifferent, kAgree, kUnknown };
 Balls compare_balls(const Expression& a, std::int32_t ia, const Expression& b, std::int32_t ib,
                     std::int64_t& fuel, std::string& evidence);
 
+// The cheap half of compare_balls: kDifferent is proved, kAgree only says that the balls of a few
+// hundred bits meet wherever both sides have a value.
+Balls balls_meet(const Expression& a, std::int32_t ia, const Expression& b, std::int32_t ib,
+                 std::int64_t& fuel, std::string& evidence);
+
 // Is |a - b| <= 10^-decimals min(1, max(|a|, |b|))? For constants; nothing where a side has no
 // value or the balls cannot tell.
 std::optional<bool> within_tolerance(const Expression& a, std::int32_t ia, const Expression& b,

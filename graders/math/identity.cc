@@ -161,7 +161,7 @@ Same same_by_identity(const Expression& a, Id ia, const Expression& b, Id ib, in
     }
     if (++agreed == 3) {
       // Which branch of a root is meant, only the values at a point say; a double has few digits.
-      if (any_branch && compare_balls(a, ia, b, ib, fuel, evidence) == Balls::kDifferent) {
+      if (any_branch && balls_meet(a, ia, b, ib, fuel, evidence) == Balls::kDifferent) {
         return Same::kDifferent;
       }
       evidence = "identity_bound: equal modulo 3 primes of 61 bits";

@@ -26,15 +26,20 @@ Same by_rungs(const Expression& a, Id ia, const Expression& b, Id ib, std::int64
   }
   fuel -= 200;
   int points = 0;
+  bool seems_different = false;
   if (differ_at_a_point(a, ia, b, ib, points)) {
     // Floating point can be wrong after a cancellation; balls cannot. Members of long lists do
     // without.
     const Balls check =
-        fuel > bounds::kMaxFuel / 2 ? compare_balls(a, ia, b, ib, fuel, evidence) : Balls::kUnknown;
+        fuel > bounds::kMaxFuel / 2 ? balls_meet(a, ia, b, ib, fuel, evidence) : Balls::kUnknown;
+    if (fuel < 0) {
+      return Same::kBudget;
+    }
     if (check != Balls::kAgree) {
       evidence = check == Balls::kDifferent ? evidence : "the values differ at a sample point";
       return Same::kDifferent;
     }
+    seems_different = true;
   }
   const Same same = same_by_identity(a, ia, b, ib, points, fuel, evidence);
   if (same != Same::kUndecided) {
@@ -46,6 +51,10 @@ Same by_rungs(const Expression& a, Id ia, const Expression& b, Id ib, std::int64
   }
   if (fuel < 0) {
     return Same::kBudget;
+  }
+  if (balls == Balls::kUnknown && seems_different) {
+    evidence = "the values differ at a sample point";
+    return Same::kDifferent;
   }
   // Agreement of constants is no proof yet: Calcium may have one. It is not asked where no value is
   // known: there it can search for seconds.
