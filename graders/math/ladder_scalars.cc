@@ -105,9 +105,8 @@ bool is_angle_family(const Side& s, const std::string& name) {
   const auto is_whole = [](double x) { return std::abs(x - std::round(x)) < 1e-9; };
   const double offset = at(0);
   const double step = at(1) - offset;
-  return std::abs(at(2) - offset - 2 * step) < 1e-9 &&
-         (has_degree(s) || is_whole(step / std::numbers::pi * 360)) &&
-         (offset == 0 || !is_whole(offset / step));
+  return std::abs(step) > 1e-3 && std::abs(at(2) - offset - 2 * step) < 1e-9 &&
+         (has_degree(s) || is_whole(step / std::numbers::pi * 360)) && !is_whole(offset / step);
 }
 
 }  // namespace
