@@ -109,7 +109,9 @@ class BackgroundTasks {
     changed_.wait(lock, [this] { return tasks_.empty() && !busy_; });
   }
 #else
-  BackgroundTasks() : arena_(available_cpus(), 0, tbb::task_arena::priority::low) {}
+  // One slot is the waiting thread's: TBB has a worker less than there are processors, and warns on
+  // the user's terminal when more are asked for.
+  BackgroundTasks() : arena_(available_cpus(), 1, tbb::task_arena::priority::low) {}
 
   ~BackgroundTasks() {
     wait();
