@@ -13,6 +13,7 @@
 
 #include "graders/bounds.h"
 #include "graders/math/exact.h"
+#include "graders/math/flint_caches.h"
 #include "graders/math/numeric.h"
 
 namespace r1eval {
@@ -86,7 +87,9 @@ std::uint64_t hash_name(const std::string& name, std::uint64_t seed) {
 class Evaluator {
  public:
   Evaluator(int point, slong precision, std::int64_t& fuel)
-      : point_(point), precision_(precision), fuel_(fuel) {}
+      : point_(point), precision_(precision), fuel_(fuel) {
+    free_flint_caches_at_thread_exit();
+  }
 
   // False: not defined here, or outside what is evaluated.
   bool value(const Expression& e, Id id, Ball& out);

@@ -56,9 +56,10 @@ std::optional<Rational> repeated_exact(const Expression& e, const Node& n) {
     return std::nullopt;
   }
   Expression body;
+  body.nodes.reserve(e.nodes.size());
   body.root = copy_subtree(e, n.children[0], body);
   // Sums in sums copy their bodies again and again.
-  *e.exact_fuel -= 100 * static_cast<std::int64_t>(body.nodes.size());
+  *e.exact_fuel -= 150 * static_cast<std::int64_t>(body.nodes.size());
   const std::string bound = "@" + std::to_string(n.columns);
   std::vector<std::size_t> slots;
   for (std::size_t k = 0; k < body.nodes.size(); ++k) {
@@ -74,7 +75,7 @@ std::optional<Rational> repeated_exact(const Expression& e, const Node& n) {
       body.nodes[slot].value = Rational(Integer(k));
     }
     body.exact.assign(body.nodes.size(), std::nullopt);
-    *body.exact_fuel -= 10 * static_cast<std::int64_t>(body.nodes.size());
+    *body.exact_fuel -= 16 * static_cast<std::int64_t>(body.nodes.size());
     const auto term = exact_value(body, body.root);
     if (!term || !pay(body, total, *term)) {
       return std::nullopt;

@@ -103,7 +103,7 @@ const std::vector<Family>& families() {
        [](int n) {
          std::string out = "\\{0";
          for (int k = 0; k < n; ++k) {
-           out += ",\\sqrt{" + std::to_string(k * k * k + 2) + "}";
+           out += ",\\sqrt{" + std::to_string(std::int64_t{k} * k * k + 2) + "}";
          }
          return out + "\\}";
        }},
@@ -185,16 +185,17 @@ TEST(HostileMathTest, ExactVerdictsOnHugeValues) {
 
 // --- completions
 
-TEST(HostileCompletionTest, EveryGraderGivesAVerdictOnEightMebibytesOfAnything) {
-  constexpr int kBytes = 8 << 20;
+TEST(HostileCompletionTest, EveryGraderGivesAVerdictOnAFloodOfAnything) {
   const std::vector<std::string> parts = {
       "{",        "\\boxed{", "\\boxed{1}", "$",        "\xED\xA0\x80", "\u200b", "<think>",
       "</think>", "A ",       "answer is ", "\xFF\xFE", "\\(",          "1,",     "####  "};
-  for (const std::string& part : parts) {
-    const std::string text = repeated(part, kBytes / static_cast<int>(part.size()));
+  for (std::size_t k = 0; k < parts.size(); ++k) {
+    // Every fourth flood is as long as a completion may be.
+    const int bytes = k % 4 == 0 ? 8 << 20 : 1 << 18;
+    const std::string text = repeated(parts[k], bytes / static_cast<int>(parts[k].size()));
     for (const std::string grader : {"math", "choice", "text"}) {
       const Verdict v = grade(grader, grader == "choice" ? "B" : "1234567", text);
-      EXPECT_NE(v.outcome, Outcome::kCorrect) << grader << " " << part;
+      EXPECT_NE(v.outcome, Outcome::kCorrect) << grader << " " << parts[k];
       EXPECT_LE(v.span_to, static_cast<std::int64_t>(text.size()));
     }
   }
