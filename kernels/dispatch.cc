@@ -50,6 +50,28 @@ const Choice& choice() {
 
 }  // namespace
 
+std::int64_t QuantizedColumns::storage_bytes(std::int64_t n, std::int64_t columns) {
+  const std::int64_t per_block = 32 + 4 + 2 * 4 + 4;
+  return n * (columns / 32 * per_block + 4) + 5 * 64;
+}
+
+QuantizedColumns QuantizedColumns::in_storage(std::byte* storage, std::int64_t n,
+                                              std::int64_t columns) {
+  const auto take = [&storage](std::int64_t bytes) {
+    std::byte* at = storage;
+    storage += (bytes + 63) / 64 * 64;
+    return at;
+  };
+  QuantizedColumns q;
+  q.columns = columns;
+  q.values = reinterpret_cast<std::int8_t*>(take(n * columns));
+  q.multipliers = reinterpret_cast<std::int32_t*>(take(n * columns / 32 * 4));
+  q.negated_sums = reinterpret_cast<std::int32_t*>(take(n * columns / 16 * 4));
+  q.block_sums = reinterpret_cast<std::int32_t*>(take(n * columns / 32 * 4));
+  q.scales = reinterpret_cast<float*>(take(n * 4));
+  return q;
+}
+
 const KernelTable* kernels_for(const std::string& isa) {
   if (isa == "scalar") {
     return &scalar_kernels();

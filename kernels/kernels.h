@@ -13,6 +13,7 @@
 // counts.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -20,15 +21,26 @@
 
 namespace r1eval::kernels {
 
-// Activations of n columns as 8-bit blocks of 16: value = scales[block] * values. Blocks of 32, as
-// the weights have, would save a sixth of the work and double the error of the logits.
+// Activations of n columns in 8 bits, in blocks of 16 that each have a whole multiplier:
+//   value[c][i] = scales[c] * multiplier[c][i / 16] * values[c][i].
+// Blocks of 32, as the weights have, would double the error of the logits; multipliers that are
+// whole numbers let the product stay in integers until a block of weights ends.
 struct QuantizedColumns {
-  std::int8_t* values = nullptr;   // (n, columns)
-  float* scales = nullptr;         // (n, columns / 16)
-  float* scaled_sums = nullptr;    // (n, columns / 32), sum of scale * value
-  float* scaled_sums16 = nullptr;  // (n, columns / 16), the same
-  std::int64_t columns = 0;        // K, a multiple of 32
+  std::int8_t* values = nullptr;         // (n, columns), within [-127, 127]
+  std::int32_t* multipliers = nullptr;   // (n, columns / 32): of the first 16 in the low half, of
+                                         // the next in the high one; in [0, kLargestMultiplier]
+  std::int32_t* negated_sums = nullptr;  // (n, columns / 16): -(sum of values)
+  std::int32_t* block_sums = nullptr;    // (n, columns / 32): sum of multiplier * value
+  float* scales = nullptr;               // (n)
+  std::int64_t columns = 0;              // K, a multiple of 32
+
+  // Bytes that `n` columns of width `columns` take, and their arrays within such storage.
+  static std::int64_t storage_bytes(std::int64_t n, std::int64_t columns);
+  static QuantizedColumns in_storage(std::byte* storage, std::int64_t n, std::int64_t columns);
 };
+
+// 16 * 15 * 127 * 2 * 32767 is the largest sum of a block of nibbles: just within 32 bits.
+constexpr std::int32_t kLargestMultiplier = 32767;
 
 constexpr std::int64_t kPageTokens = 32;   // tokens of a page of the key/value cache
 constexpr std::int64_t kSpanTokens = 256;  // attention is merged over spans of so many tokens
@@ -60,8 +72,9 @@ struct KernelTable {
   const char* isa;
 
   // out[c * out_stride + row] = sum over k of W[row, k] * x[c, k], for the rows of tiles
-  // [tile_begin, tile_end) and n columns. Quantised forms; tolerance against reference/: 1e-5 of
-  // the sum of absolute products.
+  // [tile_begin, tile_end) and n columns. Quantised forms; tolerance against reference/, on the
+  // quantised columns: of the sum of absolute products, 1e-5 for nibbles, 1e-4 for bytes (their
+  // sums over 16 columns are rounded to 16 bits).
   void (*matmul_quantized)(const PackedMatrix& weights, std::int64_t tile_begin,
                            std::int64_t tile_end, const QuantizedColumns& x, std::int64_t n,
                            float* out, std::int64_t out_stride);
@@ -69,11 +82,12 @@ struct KernelTable {
   void (*matmul_float)(const PackedMatrix& weights, std::int64_t tile_begin, std::int64_t tile_end,
                        const float* x, std::int64_t x_stride, std::int64_t n, float* out,
                        std::int64_t out_stride);
-  // Column `column` of q from `columns` values: per block of 16, scale = max |x| / 127, round to
-  // nearest even. With rest_column >= 0, what was lost becomes that column in the same way: the sum
-  // of both columns' products has some 15 bits.
+  // Column `column` of q from `columns` values: per block of 16, values rounded to nearest even in
+  // steps of max |x| / 127, rounded up to a multiple of the column's scale. With rest_column >= 0,
+  // what was lost becomes that column in the same way (the sum of both columns' products has some
+  // 15 bits); `rest` is room for `columns` values, and may be x.
   void (*quantize)(const float* x, const QuantizedColumns& q, std::int64_t column,
-                   std::int64_t rest_column);
+                   std::int64_t rest_column, float* rest);
   // out = x / sqrt(mean(x^2) + eps) * gain.
   void (*rms_norm)(const float* x, const float* gain, float eps, std::int64_t n, float* out);
   // out = silu(gate) * up, silu(x) = x / (1 + exp(-x)).

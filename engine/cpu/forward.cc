@@ -51,9 +51,10 @@ std::int64_t widest_input(const ModelConfig& c) {
   return std::max({c.hidden_dim, c.ffn_dim, c.n_heads * c.head_dim});
 }
 
-// Values of all quantised columns of a step: one a token, two for the input of Q, K and V.
-std::int64_t quantized_values(const ModelConfig& c, std::int64_t n_tokens) {
-  return (n_tokens * std::max(widest_input(c), 2 * c.hidden_dim) + 31) / 32 * 32;
+// Of all quantised columns of a step: one a token, two for the input of Q, K and V.
+std::int64_t quantized_bytes(const ModelConfig& c, std::int64_t n_tokens) {
+  return std::max(kernels::QuantizedColumns::storage_bytes(n_tokens, widest_input(c)),
+                  kernels::QuantizedColumns::storage_bytes(2 * n_tokens, c.hidden_dim));
 }
 
 // Chunk length so that each thread gets about four chunks; whole groups of `unit`.
@@ -88,10 +89,9 @@ class Carver {
 std::int64_t Forward::scratch_bytes(const ModelConfig& c, std::int64_t t) {
   const std::int64_t width = widest_input(c);
   const std::int64_t qkv = (c.n_heads + 2 * c.n_kv_heads) * c.head_dim;
-  const std::int64_t quantized = quantized_values(c, t);
-  const std::int64_t floats = 2 * t * c.hidden_dim + t * width + 2 * t * qkv + 2 * t * c.ffn_dim +
-                              t * c.rope_dim + quantized / 32 * 5;
-  return floats * 4 + quantized + 16 * 64;
+  const std::int64_t floats =
+      2 * t * c.hidden_dim + t * width + 2 * t * qkv + 2 * t * c.ffn_dim + t * c.rope_dim;
+  return floats * 4 + quantized_bytes(c, t) + 16 * 64;
 }
 
 Result<Forward> Forward::make(const ModelConfig& config, const ModelWeights& weights,
@@ -115,16 +115,14 @@ Result<Forward> Forward::make(const ModelConfig& config, const ModelWeights& wei
   f.gate_up_ = carver.take<float>(2 * t * config.ffn_dim);
   f.cosines_ = carver.take<float>(t * (config.rope_dim / 2));
   f.sines_ = carver.take<float>(t * (config.rope_dim / 2));
-  const std::int64_t n_quantized = quantized_values(config, t);
-  f.q_values_ = carver.take<std::int8_t>(n_quantized);
-  f.q_scales_ = carver.take<float>(n_quantized / 16);
-  f.q_sums_ = carver.take<float>(n_quantized / 32);
-  f.q_sums16_ = carver.take<float>(n_quantized / 16);
+  f.quantized_ = carver.take<std::byte>(quantized_bytes(config, t));
   return f;
 }
 
 kernels::QuantizedColumns Forward::quantized(std::int64_t width) const {
-  return {q_values_, q_scales_, q_sums_, q_sums16_, width};
+  // The arrays' places may not depend on the step: phases of one step name the same ones.
+  const std::int64_t n = width == config_->hidden_dim ? 2 * max_tokens_ : max_tokens_;
+  return kernels::QuantizedColumns::in_storage(quantized_, n, width);
 }
 
 void Forward::run(ThreadTeam& team, std::span<const StepToken> tokens,
@@ -278,7 +276,9 @@ void Forward::norm(const float* gain, std::int64_t from_token, std::int64_t colu
 }
 
 void Forward::quantize_input(std::int64_t width, std::int64_t column, std::int64_t rest_column) {
-  kernels_->quantize(input_ + column * width, quantized(width), column, rest_column);
+  // The rest of a token's input may lie in projected_: the residual has taken that up already.
+  float* rest = rest_column < 0 ? nullptr : projected_ + column * config_->hidden_dim;
+  kernels_->quantize(input_ + column * width, quantized(width), column, rest_column, rest);
 }
 
 void Forward::finish_qkv(std::int64_t layer_index, std::int64_t token) {

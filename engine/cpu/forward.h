@@ -66,17 +66,14 @@ class Forward {
   std::int64_t input_width_ = 0;  // widest input of a linear
 
   Block storage_;
-  float* residual_ = nullptr;   // (T, D)
-  float* input_ = nullptr;      // (T, input_width_): what the next linears read
-  float* qkv_ = nullptr;        // (T, (H + 2 G) d)
-  float* gate_up_ = nullptr;    // (T, 2 F)
-  float* projected_ = nullptr;  // (T, D)
-  float* cosines_ = nullptr;    // (T, rope_dim / 2)
-  float* sines_ = nullptr;      // (T, rope_dim / 2)
-  std::int8_t* q_values_ = nullptr;
-  float* q_scales_ = nullptr;
-  float* q_sums_ = nullptr;
-  float* q_sums16_ = nullptr;
+  float* residual_ = nullptr;       // (T, D)
+  float* input_ = nullptr;          // (T, input_width_): what the next linears read
+  float* qkv_ = nullptr;            // (T, (H + 2 G) d)
+  float* gate_up_ = nullptr;        // (T, 2 F)
+  float* projected_ = nullptr;      // (T, D)
+  float* cosines_ = nullptr;        // (T, rope_dim / 2)
+  float* sines_ = nullptr;          // (T, rope_dim / 2)
+  std::byte* quantized_ = nullptr;  // the input in 8 bits; two columns a token before Q, K and V
 
   std::span<const StepToken> tokens_;
   std::span<const std::int64_t> logit_tokens_;

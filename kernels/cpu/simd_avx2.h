@@ -32,7 +32,8 @@ struct Bytes {
 using Four = __m256i;
 
 constexpr const char* kIsaName = "avx2";
-constexpr int kMaxColumns = 3;
+constexpr int kMaxColumns = 3;       // of a register tile, quantised products
+constexpr int kMaxFloatColumns = 3;  // float products
 
 constexpr int row_tiles(int columns) {
   return columns == 1 ? 2 : 1;
@@ -147,6 +148,38 @@ inline void v_store_bytes(std::int8_t* p, Vec x) {
 
 inline Sums s_zero() {
   return {_mm256_setzero_si256(), _mm256_setzero_si256()};
+}
+
+inline Sums s_set(std::int32_t x) {
+  return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)};
+}
+
+inline Sums s_add(Sums x, Sums y) {
+  return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)};
+}
+
+inline Sums s_sub(Sums x, Sums y) {
+  return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)};
+}
+
+template <int kBits>
+inline Sums s_shift_left(Sums x) {
+  return {_mm256_slli_epi32(x.a, kBits), _mm256_slli_epi32(x.b, kBits)};
+}
+
+// Pairs of 16 bits: x >> kShift in the low half of each lane, y >> kShift in the high half.
+template <int kShift>
+inline Sums s_pack(Sums x, Sums y) {
+  return {
+      _mm256_blend_epi16(_mm256_srli_epi32(x.a, kShift), _mm256_slli_epi32(y.a, 16 - kShift), 0xaa),
+      _mm256_blend_epi16(_mm256_srli_epi32(x.b, kShift), _mm256_slli_epi32(y.b, 16 - kShift),
+                         0xaa)};
+}
+
+// sum + low half * low half + high half * high half.
+inline Sums s_multiply_pairs(Sums sum, Sums x, Sums y) {
+  return {_mm256_add_epi32(sum.a, _mm256_madd_epi16(x.a, y.a)),
+          _mm256_add_epi32(sum.b, _mm256_madd_epi16(x.b, y.b))};
 }
 
 inline Vec s_to_float(Sums x) {

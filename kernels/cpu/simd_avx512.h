@@ -17,12 +17,13 @@ using Bytes = __m512i;  // 4 unsigned weights of each of 16 rows
 using Four = __m512i;   // the 4 signed activations that meet them, in every lane
 
 constexpr const char* kIsaName = "avx512";
-constexpr int kMaxColumns = 8;
+constexpr int kMaxColumns = 4;       // of a register tile, quantised products
+constexpr int kMaxFloatColumns = 8;  // float products
 
 // Rows tiles worked on together with `columns` columns: enough independent sums to hide the latency
 // of the dot product when there are few columns, few enough to stay in 32 registers when many.
 constexpr int row_tiles(int columns) {
-  return columns == 1 ? 4 : columns <= 6 ? 2 : 1;
+  return columns <= 2 ? 4 : 2;
 }
 
 inline Vec v_load(const float* p) {
@@ -115,6 +116,35 @@ inline void v_store_bytes(std::int8_t* p, Vec a) {
 
 inline Sums s_zero() {
   return _mm512_setzero_si512();
+}
+
+inline Sums s_set(std::int32_t a) {
+  return _mm512_set1_epi32(a);
+}
+
+inline Sums s_add(Sums a, Sums b) {
+  return _mm512_add_epi32(a, b);
+}
+
+inline Sums s_sub(Sums a, Sums b) {
+  return _mm512_sub_epi32(a, b);
+}
+
+template <int kBits>
+inline Sums s_shift_left(Sums a) {
+  return _mm512_slli_epi32(a, kBits);
+}
+
+// Pairs of 16 bits: a >> kShift in the low half of each lane, b >> kShift in the high half.
+template <int kShift>
+inline Sums s_pack(Sums a, Sums b) {
+  return _mm512_mask_blend_epi16(0xaaaaaaaaU, _mm512_srli_epi32(a, kShift),
+                                 _mm512_slli_epi32(b, 16 - kShift));
+}
+
+// sum + low half * low half + high half * high half.
+inline Sums s_multiply_pairs(Sums sum, Sums a, Sums b) {
+  return _mm512_dpwssd_epi32(sum, a, b);
 }
 
 inline Vec s_to_float(Sums a) {

@@ -30,7 +30,8 @@ struct Four {
 };
 
 constexpr const char* kIsaName = "scalar";
-constexpr int kMaxColumns = 2;
+constexpr int kMaxColumns = 2;       // of a register tile, quantised products
+constexpr int kMaxFloatColumns = 2;  // float products
 
 constexpr int row_tiles(int) {
   return 1;
@@ -146,6 +147,61 @@ inline void v_store_bytes(std::int8_t* p, const Vec& a) {
 
 inline Sums s_zero() {
   return {};
+}
+
+template <typename F>
+inline Sums s_each(F f) {
+  Sums out;
+  for (int i = 0; i < 16; ++i) {
+    out.v[i] = f(i);
+  }
+  return out;
+}
+
+inline Sums s_set(std::int32_t a) {
+  return s_each([&](int) { return a; });
+}
+
+inline Sums s_add(const Sums& a, const Sums& b) {
+  return s_each([&](int i) { return a.v[i] + b.v[i]; });
+}
+
+// The numbers may wrap, as they do in vectors; a block's true sum does not.
+inline std::int32_t wrapped(std::uint32_t a) {
+  return static_cast<std::int32_t>(a);
+}
+
+inline Sums s_sub(const Sums& a, const Sums& b) {
+  return s_each([&](int i) {
+    return wrapped(static_cast<std::uint32_t>(a.v[i]) - static_cast<std::uint32_t>(b.v[i]));
+  });
+}
+
+template <int kBits>
+inline Sums s_shift_left(const Sums& a) {
+  return s_each([&](int i) { return wrapped(static_cast<std::uint32_t>(a.v[i]) << kBits); });
+}
+
+// Pairs of 16 bits: a >> kShift in the low half of each lane, b >> kShift in the high half.
+template <int kShift>
+inline Sums s_pack(const Sums& a, const Sums& b) {
+  return s_each([&](int i) {
+    const std::uint32_t low = (static_cast<std::uint32_t>(a.v[i]) >> kShift) & 0xffffU;
+    const std::uint32_t high = (static_cast<std::uint32_t>(b.v[i]) >> kShift) << 16;
+    return wrapped(low | high);
+  });
+}
+
+// sum + low half * low half + high half * high half.
+inline Sums s_multiply_pairs(const Sums& sum, const Sums& a, const Sums& b) {
+  const auto low = [](std::int32_t x) { return static_cast<std::int16_t>(x & 0xffff); };
+  const auto high = [](std::int32_t x) { return static_cast<std::int16_t>(x >> 16); };
+  return s_each([&](int i) {
+    const std::int32_t first = low(a.v[i]) * low(b.v[i]);
+    const std::int32_t second = high(a.v[i]) * high(b.v[i]);
+    return wrapped(static_cast<std::uint32_t>(sum.v[i]) + static_cast<std::uint32_t>(first) +
+                   static_cast<std::uint32_t>(second));
+  });
 }
 
 inline Vec s_to_float(const Sums& a) {

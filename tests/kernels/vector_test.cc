@@ -1,6 +1,7 @@
 // Normalisation, activation, rotation, quantisation and attention against the oracle.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <string>
@@ -11,6 +12,29 @@
 
 namespace r1eval::kernels {
 namespace {
+
+// Room for n quantised columns, and what they stand for.
+struct Quantized {
+  Quantized(std::int64_t n, std::int64_t width)
+      : storage(static_cast<std::size_t>(QuantizedColumns::storage_bytes(n, width))),
+        columns(QuantizedColumns::in_storage(storage.data(), n, width)) {}
+
+  std::int32_t multiplier(std::int64_t column, std::int64_t half) const {
+    const std::int32_t both = columns.multipliers[column * columns.columns / 32 + half / 2];
+    return half % 2 == 0 ? both & 0xffff : both >> 16;
+  }
+
+  float step(std::int64_t column, std::int64_t half) const {
+    return columns.scales[column] * static_cast<float>(multiplier(column, half));
+  }
+
+  float value(std::int64_t column, std::int64_t i) const {
+    return step(column, i / 16) * static_cast<float>(columns.values[column * columns.columns + i]);
+  }
+
+  std::vector<std::byte> storage;
+  QuantizedColumns columns;
+};
 
 class VectorKernelTest : public testing::TestWithParam<const char*> {
  protected:
@@ -87,22 +111,37 @@ TEST_P(VectorKernelTest, QuantisationIsWithinHalfAStepAndKeepsItsSums) {
   for (std::size_t i = 32; i < 64; ++i) {
     x[i] = 0.0F;  // a block of zeros has scale 0
   }
-  std::vector<std::int8_t> values(96);
-  std::vector<float> scales(6);
-  std::vector<float> sums(3);
-  std::vector<float> sums16(6);
-  const QuantizedColumns q{values.data(), scales.data(), sums.data(), sums16.data(), 96};
-  table_->quantize(x.data(), q, 0, -1);
-  EXPECT_EQ(scales[2], 0.0F);
-  for (std::size_t i = 0; i < 96; ++i) {
-    EXPECT_NEAR(static_cast<float>(values[i]) * scales[i / 16], x[i], 0.501F * scales[i / 16]);
-  }
-  for (std::size_t h = 0; h < 6; ++h) {
-    int sum = 0;
-    for (std::size_t i = 0; i < 16; ++i) {
-      sum += values[16 * h + i];
+  Quantized made(1, 96);
+  const QuantizedColumns& q = made.columns;
+  table_->quantize(x.data(), q, 0, -1, nullptr);
+  for (std::int64_t b = 0; b < 3; ++b) {
+    std::int64_t block_sum = 0;
+    for (std::int64_t half = 0; half < 2; ++half) {
+      std::int64_t sum = 0;
+      const float step = made.step(0, 2 * b + half);
+      float most = 0.0F;
+      for (std::int64_t i = b * 32 + half * 16; i < b * 32 + half * 16 + 16; ++i) {
+        EXPECT_NEAR(made.value(0, i), x[static_cast<std::size_t>(i)], 0.501F * step);
+        most = std::max(most, std::fabs(x[static_cast<std::size_t>(i)]));
+        sum += q.values[i];
+      }
+      EXPECT_NEAR(step, most / 127.0F, 0.001F * most);
+      EXPECT_EQ(q.negated_sums[2 * b + half], -sum);
+      block_sum += sum * made.multiplier(0, 2 * b + half);
     }
-    EXPECT_EQ(sums16[h], static_cast<float>(sum) * scales[h]);
+    EXPECT_EQ(q.block_sums[b], block_sum);
+  }
+}
+
+TEST_P(VectorKernelTest, BlocksMuchSmallerThanTheLargestKeepTheirSize) {
+  auto x = floats(64);
+  for (std::size_t i = 0; i < 16; ++i) {
+    x[i] *= 1e-3F;
+  }
+  Quantized made(1, 64);
+  table_->quantize(x.data(), made.columns, 0, -1, nullptr);
+  for (std::int64_t i = 0; i < 16; ++i) {
+    EXPECT_NEAR(made.value(0, i), x[static_cast<std::size_t>(i)], 2e-5F);
   }
 }
 
@@ -117,16 +156,12 @@ TEST_P(VectorKernelTest, HalvesAreRoundedAsTheScalarConversionDoes) {
 
 TEST_P(VectorKernelTest, TheRestColumnHoldsWhatEightBitsCouldNot) {
   const auto x = floats(64);
-  std::vector<std::int8_t> values(128);
-  std::vector<float> scales(8);
-  std::vector<float> sums(4);
-  std::vector<float> sums16(8);
-  const QuantizedColumns q{values.data(), scales.data(), sums.data(), sums16.data(), 64};
-  table_->quantize(x.data(), q, 0, 1);
-  for (std::size_t i = 0; i < 64; ++i) {
-    const float both = static_cast<float>(values[i]) * scales[i / 16] +
-                       static_cast<float>(values[64 + i]) * scales[4 + i / 16];
-    EXPECT_NEAR(both, x[i], scales[i / 16] / 200.0F);
+  Quantized made(2, 64);
+  std::vector<float> rest(64);
+  table_->quantize(x.data(), made.columns, 0, 1, rest.data());
+  for (std::int64_t i = 0; i < 64; ++i) {
+    EXPECT_NEAR(made.value(0, i) + made.value(1, i), x[static_cast<std::size_t>(i)],
+                made.step(0, i / 16) / 200.0F);
   }
 }
 
