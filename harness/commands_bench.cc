@@ -46,6 +46,7 @@ double cpu_seconds() {
 
 struct Measured {
   double prefill_s = 0;
+  double prefill_cpu_s = 0;
   double decode_s = 0;
   double decode_cpu_s = 0;
 };
@@ -62,6 +63,7 @@ Result<Measured> round(CpuRunner& runner, const EngineFlags& flags, std::int64_t
   std::vector<SequenceId> sequences;
   Measured measured;
   double started = steady_clock().now();
+  double cpu = cpu_seconds();
   const auto feed = [&](SequenceId sequence, std::int64_t row) -> Status {
     std::vector<TokenId> prompt;
     for (std::int64_t i = 0; i < n_prompt; ++i) {
@@ -89,8 +91,9 @@ Result<Measured> round(CpuRunner& runner, const EngineFlags& flags, std::int64_t
     R1_RETURN_IF_ERROR(feed(sequences.back(), row));
   }
   measured.prefill_s = steady_clock().now() - started;
+  measured.prefill_cpu_s = cpu_seconds() - cpu;
   started = steady_clock().now();
-  const double cpu = cpu_seconds();
+  cpu = cpu_seconds();
   std::vector<TokenId> tokens(static_cast<std::size_t>(batch));
   for (std::int64_t i = 0; i < flags.new_tokens; ++i) {
     std::vector<StepChunk> chunks;
@@ -157,6 +160,7 @@ Status bench_engine(const EngineFlags& flags) {
         {"tokens_per_s", n / median.decode_s},
         {"tokens_per_cpu_s", n / std::max(1e-9, median.decode_cpu_s)},
         {"prefill_tokens_per_s", n_prompt / median.prefill_s},
+        {"prefill_tokens_per_cpu_s", n_prompt / std::max(1e-9, median.prefill_cpu_s)},
         {"ms_per_step", 1000 * median.decode_s / static_cast<double>(flags.new_tokens)}};
     out["results"].push_back(row);
     if (!flags.json) {

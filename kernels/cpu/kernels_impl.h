@@ -498,7 +498,7 @@ void quantize_column(const float* x, const QuantizedColumns& q, std::int64_t col
   // The largest block's multiplier is kLargestMultiplier, the others' are rounded up to whole ones.
   const float scale = largest / (127.0F * kLargestMultiplier);
   const bool is_finite = scale <= __FLT_MAX__;
-  const float inverse = scale > 0.0F && is_finite ? 1.0F / scale : 0.0F;
+  const float inverse = scale >= __FLT_MIN__ && is_finite ? 1.0F / scale : 0.0F;
   q.scales[column] = is_finite ? scale : __builtin_nanf("");  // an overflow is not to look like 0
   for (std::int64_t b = 0; b < n_blocks; ++b) {
     std::int32_t both[2];
