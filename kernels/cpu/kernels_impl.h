@@ -344,6 +344,11 @@ void matmul_quantized(const PackedMatrix& weights, std::int64_t tile_begin, std:
 
 // ---- Float matrix product ----------------------------------------------------------------------
 
+template <bool kValue>
+struct Flag {
+  static constexpr bool value = kValue;
+};
+
 template <PackedForm kForm>
 inline Vec load_weights(const std::byte* p) {
   if constexpr (kForm == PackedForm::kF32) {
@@ -355,7 +360,7 @@ inline Vec load_weights(const std::byte* p) {
   }
 }
 
-template <PackedForm kForm, int R, int C>
+template <PackedForm kForm, int R, int C, bool kAhead>
 inline void float_columns(const PackedMatrix& weights, std::int64_t tile, const float* x,
                           std::int64_t x_stride, std::int64_t column, float* out,
                           std::int64_t out_stride) {
@@ -374,7 +379,11 @@ inline void float_columns(const PackedMatrix& weights, std::int64_t tile, const 
     Vec weight[R];
     R1_UNROLL
     for (int r = 0; r < R; ++r) {
-      weight[r] = load_weights<kForm>(w + r * weights.tile_stride + k * kStep);
+      const std::byte* from = w + r * weights.tile_stride + k * kStep;
+      weight[r] = load_weights<kForm>(from);
+      if constexpr (kAhead) {
+        __builtin_prefetch(from + kTilesInCache * weights.tile_stride, 0, 2);
+      }
     }
     R1_UNROLL
     for (int c = 0; c < C; ++c) {
@@ -402,13 +411,18 @@ inline void float_column_group(const PackedMatrix& weights, std::int64_t tile_be
                                std::int64_t tile_end, const float* x, std::int64_t x_stride,
                                std::int64_t column, float* out, std::int64_t out_stride) {
   constexpr int kR = row_tiles(C);
-  std::int64_t tile = tile_begin;
-  for (; tile + kR <= tile_end; tile += kR) {
-    float_columns<kForm, kR, C>(weights, tile, x, x_stride, column, out, out_stride);
-  }
-  for (; tile < tile_end; ++tile) {
-    float_columns<kForm, 1, C>(weights, tile, x, x_stride, column, out, out_stride);
-  }
+  const auto run = [&](auto ahead) {
+    std::int64_t tile = tile_begin;
+    for (; tile + kR <= tile_end; tile += kR) {
+      float_columns<kForm, kR, C, decltype(ahead)::value>(weights, tile, x, x_stride, column, out,
+                                                          out_stride);
+    }
+    for (; tile < tile_end; ++tile) {
+      float_columns<kForm, 1, C, decltype(ahead)::value>(weights, tile, x, x_stride, column, out,
+                                                         out_stride);
+    }
+  };
+  column == 0 ? run(Flag<true>()) : run(Flag<false>());
 }
 
 template <PackedForm kForm, int C>
@@ -428,8 +442,8 @@ template <PackedForm kForm>
 void float_all(const PackedMatrix& weights, std::int64_t tile_begin, std::int64_t tile_end,
                const float* x, std::int64_t x_stride, std::int64_t n, float* out,
                std::int64_t out_stride) {
-  for (std::int64_t tile = tile_begin; tile < tile_end; tile += 4) {
-    const std::int64_t end = tile + 4 < tile_end ? tile + 4 : tile_end;
+  for (std::int64_t tile = tile_begin; tile < tile_end; tile += kTilesInCache) {
+    const std::int64_t end = tile + kTilesInCache < tile_end ? tile + kTilesInCache : tile_end;
     std::int64_t column = 0;
     for (; column + kMaxFloatColumns <= n; column += kMaxFloatColumns) {
       float_column_group<kForm, kMaxFloatColumns>(weights, tile, end, x, x_stride, column, out,
