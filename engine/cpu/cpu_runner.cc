@@ -35,10 +35,12 @@ class Runner final : public CpuRunner {
         weights_(std::move(weights)),
         cache_(std::move(cache)),
         max_step_tokens_(options.max_step_tokens),
+        share_attention_(options.share_attention),
         team_(options.threads) {}
 
   Status start() {
     R1_TRY(forward_, Forward::make(config_, weights_, cache_, max_step_tokens_));
+    forward_.set_shares_attention(share_attention_);
     return ok_status();
   }
 
@@ -146,6 +148,7 @@ class Runner final : public CpuRunner {
   const ModelWeights weights_;
   KvCache cache_;
   const std::int64_t max_step_tokens_;
+  const bool share_attention_;
   ThreadTeam team_;
   Forward forward_;
   std::vector<StepToken> tokens_;

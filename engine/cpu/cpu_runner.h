@@ -29,6 +29,7 @@ struct CpuRunnerOptions {
   int threads = 0;                   // 0: as many as the process may use
   std::int64_t cache_tokens = 8192;  // of all sequences together, rounded up to pages
   std::int64_t max_step_tokens = 512;
+  bool share_attention = true;  // sequences with pages in common together; changes no bit
 };
 
 struct CpuRunnerInfo {
