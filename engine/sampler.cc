@@ -123,14 +123,41 @@ TokenId sample_token(std::span<const float> logits, std::int64_t n_tokens,
   return candidates[n_kept - 1].id;
 }
 
-double token_logprob(std::span<const float> logits, std::int64_t n_tokens, TokenId token) {
+double log_sum_exp(std::span<const float> logits, std::int64_t n_tokens) {
   logits = logits.first(std::min(logits.size(), static_cast<std::size_t>(n_tokens)));
   const double top = logits[static_cast<std::size_t>(arg_max(logits))];
   double total = 0;
   for (const float logit : logits) {
     total += std::exp(static_cast<double>(logit) - top);
   }
-  return static_cast<double>(logits[static_cast<std::size_t>(token)]) - top - std::log(total);
+  return top + std::log(total);
+}
+
+double token_logprob(std::span<const float> logits, std::int64_t n_tokens, TokenId token) {
+  return static_cast<double>(logits[static_cast<std::size_t>(token)]) -
+         log_sum_exp(logits, n_tokens);
+}
+
+std::vector<std::pair<TokenId, double>> best_tokens(std::span<const float> logits,
+                                                    std::int64_t n_tokens, std::int64_t n,
+                                                    double log_sum) {
+  logits = logits.first(std::min(logits.size(), static_cast<std::size_t>(n_tokens)));
+  std::vector<std::pair<TokenId, double>> best;
+  const auto wanted = static_cast<std::size_t>(n);
+  for (std::size_t i = 0; i < logits.size() && wanted > 0; ++i) {
+    const double logprob = static_cast<double>(logits[i]) - log_sum;
+    if (best.size() == wanted && logprob <= best.back().second) {
+      continue;
+    }
+    const auto at = std::upper_bound(
+        best.begin(), best.end(), logprob,
+        [](double value, const std::pair<TokenId, double>& has) { return value > has.second; });
+    best.insert(at, {static_cast<TokenId>(i), logprob});
+    if (best.size() > wanted) {
+      best.pop_back();
+    }
+  }
+  return best;
 }
 
 }  // namespace r1eval

@@ -13,6 +13,8 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "base/generation.h"
 #include "engine/model_runner.h"
@@ -33,6 +35,15 @@ SamplerConfig sampler_config(const GenerateConfig& config);
 // `n_tokens` of the row are real tokens, the rest is padding. `index` counts the sample's tokens.
 TokenId sample_token(std::span<const float> logits, std::int64_t n_tokens,
                      const SamplerConfig& config, std::uint64_t index);
+
+// The n best tokens and their log-probabilities, best first, ties by lower id. `log_sum`: the
+// logarithm of the sum of exp(logit) over the real tokens.
+std::vector<std::pair<TokenId, double>> best_tokens(std::span<const float> logits,
+                                                    std::int64_t n_tokens, std::int64_t n,
+                                                    double log_sum);
+
+// log of the sum of exp(logit) over the real tokens, in double.
+double log_sum_exp(std::span<const float> logits, std::int64_t n_tokens);
 
 // Natural logarithm of the token's probability, untempered.
 double token_logprob(std::span<const float> logits, std::int64_t n_tokens, TokenId token);

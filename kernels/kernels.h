@@ -45,26 +45,41 @@ constexpr std::int32_t kLargestMultiplier = 32767;
 constexpr std::int64_t kPageTokens = 32;   // tokens of a page of the key/value cache
 constexpr std::int64_t kSpanTokens = 256;  // attention is merged over spans of so many tokens
 
-// Attention of some query heads that share one key/value head, for one token.
+constexpr std::int64_t kMaxAttentionColumns = 32;
+
+// One query head of one token.
+struct AttentionColumn {
+  const float* query = nullptr;         // (head_dim), rotated
+  float* out = nullptr;                 // (out_dim)
+  const std::int32_t* pages = nullptr;  // page numbers of the token's sequence, in order
+  std::int64_t n_positions = 0;         // attends to positions [0, n_positions), at least one
+};
+
+// Attention of some columns over one head of the key/value cache. Neighbouring columns that have a
+// page in common share the work on it; their order changes no bit.
 struct AttentionTask {
-  const float* queries = nullptr;  // (n_queries, head_dim), rotated
-  std::int64_t query_stride = 0;
-  std::int64_t n_queries = 0;
-  std::int64_t head_dim = 0;
-  std::int64_t value_dim = 0;    // head_dim rounded up to 16: row stride of the value pages
-  std::int64_t n_positions = 0;  // attends to positions [0, n_positions)
+  const AttentionColumn* columns = nullptr;
+  std::int64_t n_columns = 0;  // 1 to kMaxAttentionColumns
+  std::int64_t head_dim = 0;   // values of a query and of a key
+  std::int64_t value_dim = 0;  // row stride of the value pages: a multiple of 16
+  std::int64_t out_dim = 0;    // values of an output, at most value_dim
   float scale = 1.0F;
   bool cache_is_f16 = false;  // else F32
-  // Page i of the sequence begins at keys + pages[i] * page_stride (in values of the cache's type).
+  // Page p begins at keys + p * page_stride (in values of the cache's type).
   // Keys (head_dim, kPageTokens), values (kPageTokens, value_dim), padding zero.
-  const std::int32_t* pages = nullptr;
   const void* keys = nullptr;
   const void* values = nullptr;
   std::int64_t key_page_stride = 0;
   std::int64_t value_page_stride = 0;
-  float* out = nullptr;  // (n_queries, head_dim)
-  std::int64_t out_stride = 0;
+  float* scratch = nullptr;  // attention_scratch_floats, of this thread
 };
+
+// Floats of scratch that a task needs.
+constexpr std::int64_t attention_scratch_floats(std::int64_t head_dim, std::int64_t value_dim) {
+  const std::int64_t wider = head_dim > value_dim ? head_dim : value_dim;
+  return kMaxAttentionColumns * (head_dim + kSpanTokens + 16 + 2 * value_dim) +
+         kPageTokens * wider + 64;
+}
 
 constexpr std::int64_t kMaxHeadDim = 512;
 

@@ -35,10 +35,12 @@ class Runner final : public CpuRunner {
         weights_(std::move(weights)),
         cache_(std::move(cache)),
         max_step_tokens_(options.max_step_tokens),
+        share_attention_(options.share_attention),
         team_(options.threads) {}
 
   Status start() {
     R1_TRY(forward_, Forward::make(config_, weights_, cache_, max_step_tokens_));
+    forward_.set_shares_attention(share_attention_);
     return ok_status();
   }
 
@@ -51,6 +53,14 @@ class Runner final : public CpuRunner {
   std::int64_t max_step_tokens() const override { return max_step_tokens_; }
 
   SequenceId open_sequence() override { return cache_.open(); }
+
+  SequenceId open_sequence(std::span<const TokenId> tokens) override {
+    return cache_.open_prefix(tokens);
+  }
+
+  std::int64_t cached_tokens(std::span<const TokenId> tokens) const override {
+    return cache_.prefix_tokens(tokens);
+  }
 
   Result<SequenceId> fork_sequence(SequenceId parent, std::int64_t n_tokens) override {
     return cache_.fork(parent, n_tokens);
@@ -69,7 +79,7 @@ class Runner final : public CpuRunner {
     for (const StepChunk& chunk : chunks) {
       const std::int64_t before = cache_.n_tokens(chunk.sequence);
       const auto n = static_cast<std::int64_t>(chunk.tokens.size());
-      cache_.append(chunk.sequence, n);
+      cache_.append(chunk.sequence, chunk.tokens);
       const std::int32_t* pages = cache_.pages(chunk.sequence);
       for (std::int64_t i = 0; i < n; ++i) {
         if (i >= n - chunk.logit_rows) {
@@ -85,6 +95,9 @@ class Runner final : public CpuRunner {
     }
     if (!tokens_.empty()) {
       forward_.run(team_, tokens_, logit_tokens_, logits_.data());
+    }
+    for (const StepChunk& chunk : chunks) {
+      cache_.commit(chunk.sequence);
     }
     return std::span<const float>(logits_.data(), n_logits);
   }
@@ -146,6 +159,7 @@ class Runner final : public CpuRunner {
   const ModelWeights weights_;
   KvCache cache_;
   const std::int64_t max_step_tokens_;
+  const bool share_attention_;
   ThreadTeam team_;
   Forward forward_;
   std::vector<StepToken> tokens_;
@@ -218,7 +232,8 @@ Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const GgufFile& file,
                       !as_f32 && has_quantized_tensor(file)};
   R1_RETURN_IF_ERROR(check_memory(file, config, shape, options));
   R1_TRY(ModelWeights weights, cpu::load_weights(file, config, as_f32));
-  R1_TRY(KvCache cache, KvCache::make(shape, options.cache_tokens));
+  R1_TRY(KvCache cache,
+         KvCache::make(shape, options.cache_tokens, options.model_id, options.keep_prefixes));
   auto runner =
       std::make_unique<Runner>(std::move(config), std::move(weights), std::move(cache), options);
   R1_RETURN_IF_ERROR(runner->start());

@@ -29,6 +29,9 @@ struct CpuRunnerOptions {
   int threads = 0;                   // 0: as many as the process may use
   std::int64_t cache_tokens = 8192;  // of all sequences together, rounded up to pages
   std::int64_t max_step_tokens = 512;
+  std::string model_id;         // a hash of the file, say: part of the prefix index's keys
+  bool keep_prefixes = true;    // pages outlive their sequence and serve prompts that begin alike
+  bool share_attention = true;  // sequences with pages in common together; changes no bit
 };
 
 struct CpuRunnerInfo {

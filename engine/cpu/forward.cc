@@ -131,6 +131,8 @@ void Forward::run(ThreadTeam& team, std::span<const StepToken> tokens,
   logit_tokens_ = logit_tokens;
   logits_ = logits;
   const auto n = static_cast<std::int64_t>(tokens.size());
+  attention_.make(tokens, config_->heads_per_kv(), config_->n_kv_heads, team.size(),
+                  shares_attention_);
   team.run([&](int) { step(team, n); });
 }
 
@@ -205,8 +207,8 @@ void Forward::layer(ThreadTeam& team, std::int64_t index, std::int64_t n) {
     }
     finish_qkv(index, token);
   });
-  const std::int64_t n_items = n * c.n_kv_heads;
-  team.phase(n_items, grain_for(n_items, 2 * team.size(), 1),
+  const std::int64_t n_items = attention_.n_blocks() * c.n_kv_heads;
+  team.phase(n_items, grain_for(n_items, 4 * team.size(), 1),
              [&](std::int64_t begin, std::int64_t end) {
                for (std::int64_t item = begin; item < end; ++item) {
                  attend(index, item / c.n_kv_heads, item % c.n_kv_heads);
@@ -329,26 +331,34 @@ void Forward::finish_qkv(std::int64_t layer_index, std::int64_t token) {
   }
 }
 
-void Forward::attend(std::int64_t layer_index, std::int64_t token, std::int64_t kv_head) {
+void Forward::attend(std::int64_t layer_index, std::int64_t block, std::int64_t kv_head) {
   const ModelConfig& c = *config_;
-  const StepToken& t = tokens_[static_cast<std::size_t>(token)];
   const KvShape& shape = cache_->shape();
+  thread_local std::vector<float> scratch;
+  const std::int64_t n_scratch = kernels::attention_scratch_floats(c.head_dim, shape.value_dim());
+  if (static_cast<std::int64_t>(scratch.size()) < n_scratch) {
+    scratch.resize(static_cast<std::size_t>(n_scratch));
+  }
+  std::array<kernels::AttentionColumn, kernels::kMaxAttentionColumns> columns;
   kernels::AttentionTask task;
-  task.queries = qkv_ + token * qkv_width_ + kv_head * c.heads_per_kv() * c.head_dim;
-  task.query_stride = c.head_dim;
-  task.n_queries = c.heads_per_kv();
+  for (const AttentionPlan::Column& at : attention_.block(block)) {
+    const StepToken& t = tokens_[static_cast<std::size_t>(at.token)];
+    const std::int64_t head = kv_head * c.heads_per_kv() + at.head;
+    columns[static_cast<std::size_t>(task.n_columns++)] = {
+        qkv_ + at.token * qkv_width_ + head * c.head_dim,
+        input_ + (at.token * c.n_heads + head) * c.head_dim, t.pages, t.position + 1};
+  }
+  task.columns = columns.data();
   task.head_dim = c.head_dim;
   task.value_dim = shape.value_dim();
-  task.n_positions = t.position + 1;
+  task.out_dim = c.head_dim;
   task.scale = 1.0F / std::sqrt(static_cast<float>(c.head_dim));
   task.cache_is_f16 = shape.is_f16;
-  task.pages = t.pages;
   task.keys = cache_->keys(layer_index, kv_head);
   task.values = cache_->values(layer_index, kv_head);
   task.key_page_stride = shape.key_page_stride();
   task.value_page_stride = shape.value_page_stride();
-  task.out = input_ + (token * c.n_heads + kv_head * c.heads_per_kv()) * c.head_dim;
-  task.out_stride = c.head_dim;
+  task.scratch = scratch.data();
   kernels_->attend(task);
 }
 

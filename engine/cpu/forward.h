@@ -10,8 +10,10 @@
 #include <span>
 #include <vector>
 
+#include "engine/cpu/attention_plan.h"
 #include "engine/cpu/kv_cache.h"
 #include "engine/cpu/memory.h"
+#include "engine/cpu/step_token.h"
 #include "engine/cpu/thread_team.h"
 #include "engine/cpu/weights.h"
 #include "engine/model/model_config.h"
@@ -19,19 +21,15 @@
 
 namespace r1eval::cpu {
 
-// One token of the step.
-struct StepToken {
-  TokenId token = 0;
-  std::int64_t position = 0;
-  const std::int32_t* pages = nullptr;  // of its sequence; room for this token is reserved
-};
-
 class Forward {
  public:
   static Result<Forward> make(const ModelConfig& config, const ModelWeights& weights,
                               const KvCache& cache, std::int64_t max_tokens);
 
   static std::int64_t scratch_bytes(const ModelConfig& config, std::int64_t max_tokens);
+
+  // Whether sequences with pages in common are attended to together; changes no bit.
+  void set_shares_attention(bool shares) { shares_attention_ = shares; }
 
   // Runs `tokens` (at most max_tokens) through the layers, writes their keys and values, and fills
   // logits[i * V …] for the token logit_tokens[i].
@@ -45,7 +43,7 @@ class Forward {
   void layer(ThreadTeam& team, std::int64_t index, std::int64_t n);
   void embed(std::int64_t token);
   void finish_qkv(std::int64_t layer, std::int64_t token);
-  void attend(std::int64_t layer, std::int64_t token, std::int64_t kv_head);
+  void attend(std::int64_t layer, std::int64_t block, std::int64_t kv_head);
   void add_to_residual(const Linear& linear, std::int64_t token);
   void norm(const float* gain, std::int64_t from_token, std::int64_t column);
   // Quantises row `column` of the input; with rest_column >= 0 in two parts (kernels.h).
@@ -78,6 +76,8 @@ class Forward {
   std::span<const StepToken> tokens_;
   std::span<const std::int64_t> logit_tokens_;
   float* logits_ = nullptr;
+  AttentionPlan attention_;
+  bool shares_attention_ = true;
 };
 
 }  // namespace r1eval::cpu

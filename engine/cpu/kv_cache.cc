@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -25,10 +26,13 @@ std::int64_t KvShape::bytes_per_page() const {
   return n_layers * (key_page_stride() + value_page_stride()) * value_bytes();
 }
 
-Result<KvCache> KvCache::make(const KvShape& shape, std::int64_t cache_tokens) {
+Result<KvCache> KvCache::make(const KvShape& shape, std::int64_t cache_tokens,
+                              std::string_view model_id, bool keeps_prefixes) {
   KvCache cache;
   cache.shape_ = shape;
   cache.n_pages_ = (cache_tokens + kPageTokens - 1) / kPageTokens;
+  cache.keeps_prefixes_ = keeps_prefixes;
+  cache.index_ = PrefixIndex(cache.n_pages_, kPageTokens, model_id);
   R1_TRY(cache.storage_, Block::make(cache.bytes(), "memory for the key/value cache"));
   cache.references_.assign(static_cast<std::size_t>(cache.n_pages_), 0);
   for (std::int64_t page = cache.n_pages_ - 1; page >= 0; --page) {
@@ -47,6 +51,32 @@ SequenceId KvCache::open() {
   return id;
 }
 
+SequenceId KvCache::open_prefix(std::span<const TokenId> tokens) {
+  Sequence sequence;
+  if (!tokens.empty()) {
+    sequence.pages =
+        index_.find(tokens, static_cast<std::int64_t>(tokens.size() - 1) / kPageTokens);
+  }
+  for (const std::int32_t page : sequence.pages) {
+    share_page(page);
+  }
+  sequence.n_known = static_cast<std::int64_t>(sequence.pages.size());
+  sequence.n_tokens = sequence.n_known * kPageTokens;
+  const auto held = tokens.first(static_cast<std::size_t>(sequence.n_tokens));
+  sequence.tokens.assign(held.begin(), held.end());
+  const SequenceId id = next_id_++;
+  sequences_.emplace(id, std::move(sequence));
+  return id;
+}
+
+std::int64_t KvCache::prefix_tokens(std::span<const TokenId> tokens) const {
+  if (tokens.empty()) {
+    return 0;
+  }
+  const auto n_most = static_cast<std::int64_t>(tokens.size() - 1) / kPageTokens;
+  return static_cast<std::int64_t>(index_.find(tokens, n_most).size()) * kPageTokens;
+}
+
 Result<SequenceId> KvCache::fork(SequenceId parent, std::int64_t n_tokens) {
   const auto at = sequences_.find(parent);
   if (at == sequences_.end()) {
@@ -58,7 +88,7 @@ Result<SequenceId> KvCache::fork(SequenceId parent, std::int64_t n_tokens) {
                                                          parent, source.n_tokens, n_tokens));
   }
   const bool has_partial = n_tokens % kPageTokens != 0;
-  if (has_partial && free_.empty()) {
+  if (has_partial && n_free() == 0) {
     return fail(ErrorCode::kResourceExhausted,
                 fmt::format("key/value cache: all {} pages of {} tokens are in use", n_pages_,
                             kPageTokens));
@@ -67,8 +97,12 @@ Result<SequenceId> KvCache::fork(SequenceId parent, std::int64_t n_tokens) {
   child.n_tokens = n_tokens;
   for (std::int64_t i = 0; i < n_tokens / kPageTokens; ++i) {
     const std::int32_t page = source.pages[static_cast<std::size_t>(i)];
-    ++references_[static_cast<std::size_t>(page)];
+    share_page(page);
     child.pages.push_back(page);
+  }
+  child.n_known = std::min(source.n_known, n_tokens / kPageTokens);
+  if (keeps_prefixes_) {
+    child.tokens.assign(source.tokens.begin(), source.tokens.begin() + n_tokens);
   }
   if (has_partial) {
     const std::int32_t page = take_page();
@@ -85,7 +119,8 @@ void KvCache::close(SequenceId sequence) {
   if (at == sequences_.end()) {
     return;
   }
-  // Backwards, so that the pages come out of the pool again in their order.
+  // Backwards, so that the pages come out of the pool again in their order, and what continues a
+  // page is released before it.
   for (auto page = at->second.pages.rbegin(); page != at->second.pages.rend(); ++page) {
     drop_page(*page);
   }
@@ -104,7 +139,8 @@ std::int64_t KvCache::pages_needed(SequenceId sequence, std::int64_t n) const {
          static_cast<std::int64_t>(at->second.pages.size());
 }
 
-void KvCache::append(SequenceId sequence, std::int64_t n) {
+void KvCache::append(SequenceId sequence, std::span<const TokenId> tokens) {
+  const auto n = static_cast<std::int64_t>(tokens.size());
   const std::int64_t n_pages = pages_needed(sequence, n);
   R1_CHECK(n_pages <= n_free(), "append beyond the pool");
   Sequence& target = sequences_.find(sequence)->second;
@@ -112,6 +148,26 @@ void KvCache::append(SequenceId sequence, std::int64_t n) {
     target.pages.push_back(take_page());
   }
   target.n_tokens += n;
+  if (keeps_prefixes_) {
+    target.tokens.insert(target.tokens.end(), tokens.begin(), tokens.end());
+  }
+}
+
+void KvCache::commit(SequenceId sequence) {
+  Sequence& target = sequences_.find(sequence)->second;
+  while (keeps_prefixes_ && (target.n_known + 1) * kPageTokens <= target.n_tokens) {
+    const auto at = static_cast<std::size_t>(target.n_known);
+    const std::int32_t before = at == 0 ? -1 : target.pages[at - 1];
+    const std::int32_t own = target.pages[at];
+    const std::int32_t known =
+        index_.insert(before, std::span(target.tokens).subspan(at * kPageTokens, kPageTokens), own);
+    if (known != own) {
+      share_page(known);
+      drop_page(own);
+      target.pages[at] = known;
+    }
+    ++target.n_known;
+  }
 }
 
 const std::int32_t* KvCache::pages(SequenceId sequence) const {
@@ -135,14 +191,30 @@ std::byte* KvCache::values(std::int64_t layer, std::int64_t kv_head) const {
 }
 
 std::int32_t KvCache::take_page() {
-  const std::int32_t page = free_.back();
-  free_.pop_back();
+  std::int32_t page = 0;
+  if (free_.empty()) {
+    page = index_.evict();
+  } else {
+    page = free_.back();
+    free_.pop_back();
+  }
   references_[static_cast<std::size_t>(page)] = 1;
   return page;
 }
 
+void KvCache::share_page(std::int32_t page) {
+  if (++references_[static_cast<std::size_t>(page)] == 1) {
+    index_.use(page);
+  }
+}
+
 void KvCache::drop_page(std::int32_t page) {
-  if (--references_[static_cast<std::size_t>(page)] == 0) {
+  if (--references_[static_cast<std::size_t>(page)] > 0) {
+    return;
+  }
+  if (index_.holds(page)) {
+    index_.release(page);
+  } else {
     free_.push_back(page);
   }
 }

@@ -5,11 +5,13 @@
 //          the attention kernel reads with whole vectors. value_dim is head_dim rounded up to 16.
 // Sharing  pages are reference counted. fork() shares full pages and copies the last partial one,
 // so
-//          that the page a sequence writes to is always its own.
+//          that the page a sequence writes to is always its own. Full pages are indexed by their
+//          tokens (prefix_index.h) and outlive their sequence until their room is needed;
+//          open_prefix() begins a sequence with them.
 // Units    capacity in tokens, rounded up to pages.    Types  F32 (reference) or F16.
 // Threads  tables are changed by the one scheduler thread between steps; workers of a step write
 //          disjoint slots and read what an earlier phase wrote.
-// Tested   tests/engine/cpu/determinism_test.cc
+// Tested   tests/engine/cpu/determinism_test.cc, prefix_index_test.cc
 #pragma once
 
 #include <cstdint>
@@ -18,6 +20,7 @@
 
 #include "base/result.h"
 #include "engine/cpu/memory.h"
+#include "engine/cpu/prefix_index.h"
 #include "engine/model_runner.h"
 
 namespace r1eval::cpu {
@@ -40,7 +43,9 @@ struct KvShape {
 
 class KvCache {
  public:
-  static Result<KvCache> make(const KvShape& shape, std::int64_t cache_tokens);
+  // `model_id` enters the index's keys. Without `keeps_prefixes` nothing is indexed.
+  static Result<KvCache> make(const KvShape& shape, std::int64_t cache_tokens,
+                              std::string_view model_id = {}, bool keeps_prefixes = true);
 
   CacheStats stats() const;
 
@@ -49,6 +54,10 @@ class KvCache {
   const KvShape& shape() const { return shape_; }
 
   SequenceId open();
+  // A sequence that begins with the pages known to hold what `tokens` begin with, at least one
+  // token short of all.
+  SequenceId open_prefix(std::span<const TokenId> tokens);
+  std::int64_t prefix_tokens(std::span<const TokenId> tokens) const;  // that it would begin with
   Result<SequenceId> fork(SequenceId parent, std::int64_t n_tokens);
   void close(SequenceId sequence);
 
@@ -59,10 +68,14 @@ class KvCache {
   // Pages that appending `n` tokens would take from the pool.
   std::int64_t pages_needed(SequenceId sequence, std::int64_t n) const;
 
-  std::int64_t n_free() const { return static_cast<std::int64_t>(free_.size()); }
+  // Pages that can be had: unused ones, and those that only the index holds.
+  std::int64_t n_free() const { return static_cast<std::int64_t>(free_.size()) + index_.n_idle(); }
 
-  // Reserves room for `n` more tokens; the caller has checked pages_needed against n_free.
-  void append(SequenceId sequence, std::int64_t n);
+  // Reserves room for these tokens; the caller has checked pages_needed against n_free.
+  void append(SequenceId sequence, std::span<const TokenId> tokens);
+  // The appended tokens' keys and values are written: full pages become known. Where another page
+  // holds the same already, the sequence takes that one.
+  void commit(SequenceId sequence);
 
   // Page numbers of the sequence, in order; valid until it is next appended to, forked or closed.
   const std::int32_t* pages(SequenceId sequence) const;
@@ -74,15 +87,20 @@ class KvCache {
  private:
   struct Sequence {
     std::int64_t n_tokens = 0;
+    std::int64_t n_known = 0;  // pages in the index
     std::vector<std::int32_t> pages;
+    std::vector<TokenId> tokens;  // for the index
   };
 
   std::int32_t take_page();
+  void share_page(std::int32_t page);
   void drop_page(std::int32_t page);
   void copy_page(std::int32_t from, std::int32_t to);
 
   KvShape shape_;
   std::int64_t n_pages_ = 0;
+  bool keeps_prefixes_ = true;
+  PrefixIndex index_;
   Block storage_;
   std::vector<std::int32_t> free_;
   std::vector<std::int32_t> references_;

@@ -34,6 +34,10 @@ using Four = __m256i;
 constexpr const char* kIsaName = "avx2";
 constexpr int kMaxColumns = 3;       // of a register tile, quantised products
 constexpr int kMaxFloatColumns = 3;  // float products
+// Attention's register tiles: columns against a page's keys; columns by 16-value vectors of values.
+constexpr int kScoreColumns = 2;
+constexpr int kValueColumns = 2;
+constexpr int kValueVectors = 2;
 
 constexpr int row_tiles(int columns) {
   return columns == 1 ? 2 : 1;

@@ -19,6 +19,10 @@ using Four = __m512i;   // the 4 signed activations that meet them, in every lan
 constexpr const char* kIsaName = "avx512";
 constexpr int kMaxColumns = 4;       // of a register tile, quantised products
 constexpr int kMaxFloatColumns = 8;  // float products
+// Attention's register tiles: columns against a page's keys; columns by 16-value vectors of values.
+constexpr int kScoreColumns = 8;
+constexpr int kValueColumns = 4;
+constexpr int kValueVectors = 4;
 
 // Rows tiles worked on together with `columns` columns: enough independent sums to hide the latency
 // of the dot product when there are few columns, few enough to stay in 32 registers when many.

@@ -32,6 +32,10 @@ struct Four {
 constexpr const char* kIsaName = "scalar";
 constexpr int kMaxColumns = 2;       // of a register tile, quantised products
 constexpr int kMaxFloatColumns = 2;  // float products
+// Attention's register tiles: columns against a page's keys; columns by 16-value vectors of values.
+constexpr int kScoreColumns = 1;
+constexpr int kValueColumns = 1;
+constexpr int kValueVectors = 1;
 
 constexpr int row_tiles(int) {
   return 1;

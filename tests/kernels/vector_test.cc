@@ -198,21 +198,25 @@ TEST_P(VectorKernelTest, AttentionAgreesWithTheOracleOverPagesAndSpans) {
           }
         }
         std::vector<float> out(static_cast<std::size_t>(n_queries * head_dim));
+        std::vector<AttentionColumn> columns;
+        for (std::int64_t q = 0; q < n_queries; ++q) {
+          columns.push_back({queries.data() + q * head_dim, out.data() + q * head_dim, pages.data(),
+                             n_positions});
+        }
+        std::vector<float> scratch(
+            static_cast<std::size_t>(attention_scratch_floats(head_dim, value_dim)), NAN);
         AttentionTask task;
-        task.queries = queries.data();
-        task.query_stride = head_dim;
-        task.n_queries = n_queries;
+        task.columns = columns.data();
+        task.n_columns = n_queries;
         task.head_dim = head_dim;
         task.value_dim = value_dim;
-        task.n_positions = n_positions;
+        task.out_dim = head_dim;
         task.scale = 0.125F;
-        task.pages = pages.data();
+        task.scratch = scratch.data();
         task.keys = key_store.data();
         task.values = value_store.data();
         task.key_page_stride = head_dim * kPageTokens;
         task.value_page_stride = value_dim * kPageTokens;
-        task.out = out.data();
-        task.out_stride = head_dim;
         table_->attend(task);
         for (std::int64_t q = 0; q < n_queries; ++q) {
           const auto oracle = reference::attend(queries.data() + q * head_dim, keys.data(),
