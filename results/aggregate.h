@@ -26,8 +26,14 @@ struct GradedSample {
   bool thinking_closed = false;
   bool stray_tags = false;
   std::int64_t completion_tokens = -1;
+  std::int64_t prompt_tokens = -1;
   double seconds = -1;
+  bool is_language_mixed = false;
+  double score = -1;  // a score between wrong and right, from foreign records; -1: by the outcome
 };
+
+// 1 for correct, 0 for anything else that was scored, or the foreign score.
+double sample_score(const GradedSample& sample);
 
 // What is known of an item beside its samples.
 struct ItemInfo {
@@ -71,6 +77,20 @@ struct TaskScores {
   std::map<std::string, std::map<std::string, Score>> breakdown;  // field -> value -> score
   bool is_partial = false;                                        // --limit, or samples are missing
 };
+
+// One item's scored samples, for a score over items.
+struct ItemMean {
+  double mean = 0;
+  double variance = 0;  // within the item, unbiased; 0 for one sample
+  std::int64_t k = 0;
+  double sum = 0;
+  std::string cluster;  // empty: the item alone
+  std::string stratum;
+  std::string id;
+};
+
+// Mean over items with both standard errors and the interval of docs/statistics.md.
+Score score_of_items(const std::vector<ItemMean>& items);
 
 // `samples` in any order. Items without a single scored sample are left out of the mean. Without
 // votes there is no cons@k.

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <boost/math/distributions/beta.hpp>
+#include <boost/math/distributions/binomial.hpp>
 #include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <map>
 
 #include "base/check.h"
+#include "base/rng.h"
 
 namespace r1eval {
 namespace {
@@ -152,6 +154,149 @@ double pass_at_k(std::int64_t n, std::int64_t c, std::int64_t k) {
     none *= 1 - static_cast<double>(k) / static_cast<double>(t);
   }
   return 1 - none;
+}
+
+double pass_hat_k(std::int64_t n, std::int64_t c, std::int64_t k) {
+  R1_CHECK(k >= 1 && k <= n && c >= 0 && c <= n, "pass^k needs 1 <= k <= n and 0 <= c <= n");
+  double all = 1;
+  for (std::int64_t t = 0; t < k; ++t) {
+    all *= std::max(0.0, static_cast<double>(c - t)) / static_cast<double>(n - t);
+  }
+  return all;
+}
+
+double pass_at_k_rerun_variance(std::int64_t n, std::int64_t c, std::int64_t k) {
+  const double rate = (static_cast<double>(c) + 0.5) / (static_cast<double>(n) + 1);
+  const boost::math::binomial distribution(static_cast<double>(n), rate);
+  double first = 0;
+  double second = 0;
+  for (std::int64_t x = 0; x <= n; ++x) {
+    const double weight = boost::math::pdf(distribution, static_cast<double>(x));
+    const double estimate = pass_at_k(n, x, k);
+    first += weight * estimate;
+    second += weight * estimate * estimate;
+  }
+  return std::max(0.0, second - first * first);
+}
+
+namespace {
+
+// An answer class of one item.
+struct VoteClass {
+  std::int64_t n = 0;
+  bool is_right = false;
+};
+
+struct VoteShare {
+  double score = 0;
+  bool is_tied = false;
+};
+
+VoteShare share_of(std::span<const std::int64_t> counts, std::span<const VoteClass> classes) {
+  std::int64_t most = 0;
+  for (const std::int64_t count : counts) {
+    most = std::max(most, count);
+  }
+  std::int64_t n_tied = 0;
+  std::int64_t n_right = 0;
+  for (std::size_t i = 0; most > 0 && i < counts.size(); ++i) {
+    if (counts[i] == most) {
+      ++n_tied;
+      n_right += classes[i].is_right ? 1 : 0;
+    }
+  }
+  return {n_tied == 0 ? 0 : static_cast<double>(n_right) / static_cast<double>(n_tied), n_tied > 1};
+}
+
+double log_choose(std::int64_t n, std::int64_t k) {
+  return std::lgamma(static_cast<double>(n) + 1) - std::lgamma(static_cast<double>(k) + 1) -
+         std::lgamma(static_cast<double>(n - k) + 1);
+}
+
+// Walks every way to draw k samples from the classes and the n_silent that abstain.
+struct SubsetWalk {
+  std::span<const VoteClass> classes;
+  std::int64_t n_silent;
+  std::vector<std::int64_t> drawn;
+  double score = 0;
+  double weight = 0;
+  bool is_tied = false;
+
+  void walk(std::size_t at, std::int64_t left, double log_ways) {
+    if (at == classes.size()) {
+      if (left > n_silent) {
+        return;
+      }
+      const double ways = std::exp(log_ways + log_choose(n_silent, left));
+      const VoteShare share = share_of(drawn, classes);
+      score += ways * share.score;
+      weight += ways;
+      is_tied = is_tied || share.is_tied;
+      return;
+    }
+    for (std::int64_t take = 0; take <= std::min(left, classes[at].n); ++take) {
+      drawn[at] = take;
+      walk(at + 1, left - take, log_ways + log_choose(classes[at].n, take));
+    }
+    drawn[at] = 0;
+  }
+};
+
+}  // namespace
+
+Vote majority_vote_at(std::span<const std::string> classes, const std::vector<bool>& is_right,
+                      std::int64_t k, std::uint64_t seed) {
+  const auto n = static_cast<std::int64_t>(classes.size());
+  R1_CHECK(k >= 1 && k <= n, "maj@k needs 1 <= k <= n");
+  if (k == n) {
+    return majority_vote(classes, is_right);
+  }
+  std::map<std::string, VoteClass> by_name;
+  std::int64_t n_silent = 0;
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    if (classes[i].empty()) {
+      ++n_silent;
+      continue;
+    }
+    VoteClass& c = by_name[classes[i]];
+    ++c.n;
+    c.is_right = c.is_right || is_right[i];
+  }
+  std::vector<VoteClass> list;
+  double ways = 1;
+  std::map<std::string, std::size_t> index;
+  for (const auto& [name, c] : by_name) {
+    index[name] = list.size();
+    list.push_back(c);
+    ways *= static_cast<double>(std::min(k, c.n) + 1);
+  }
+  Vote vote;
+  vote.votes = n - n_silent;
+  if (ways <= 200'000) {
+    SubsetWalk walk{list, n_silent, std::vector<std::int64_t>(list.size(), 0)};
+    walk.walk(0, k, -log_choose(n, k));
+    vote.score = walk.weight > 0 ? walk.score / walk.weight : 0;
+    vote.is_tied = walk.is_tied;
+    return vote;
+  }
+  constexpr int kDraws = 1000;
+  std::vector<std::int64_t> counts(list.size());
+  for (int draw = 0; draw < kDraws; ++draw) {
+    const std::vector<std::int64_t> order =
+        permutation(n, random_at(seed, static_cast<std::uint64_t>(draw)));
+    std::fill(counts.begin(), counts.end(), 0);
+    for (std::int64_t i = 0; i < k; ++i) {
+      const std::string& name =
+          classes[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])];
+      if (!name.empty()) {
+        ++counts[index[name]];
+      }
+    }
+    const VoteShare share = share_of(counts, list);
+    vote.score += share.score / kDraws;
+    vote.is_tied = vote.is_tied || share.is_tied;
+  }
+  return vote;
 }
 
 Vote majority_vote(std::span<const std::string> classes, const std::vector<bool>& is_right) {

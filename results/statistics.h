@@ -2,7 +2,8 @@
 //
 // Sources  Miller 2024, "Adding Error Bars to Evals", arXiv:2411.00640 (standard errors, clusters);
 //          Wilson 1927 and Clopper & Pearson 1934 (intervals of a proportion); Chen et al. 2021,
-//          arXiv:2107.03374 (pass@k). docs/statistics.md explains which is used when.
+//          arXiv:2107.03374 (pass@k); Yao et al. 2024, arXiv:2406.12045 (pass^k).
+//          docs/statistics.md explains which is used when.
 // Units    scores are fractions of 1. Threads: pure functions.
 // Tested   tests/results/statistics_test.cc against exact enumeration and an independent library.
 #pragma once
@@ -48,6 +49,13 @@ Interval t_interval(double value, double se, double degrees_of_freedom, double l
 // right: 1 - C(n-c, k)/C(n, k). Requires 1 <= k <= n.
 double pass_at_k(std::int64_t n, std::int64_t c, std::int64_t k);
 
+// Probability that all of k draws without replacement are right: C(c, k)/C(n, k). 1 <= k <= n.
+double pass_hat_k(std::int64_t n, std::int64_t c, std::int64_t k);
+
+// Variance of one item's pass@k estimate over runs that draw its n samples again, at the rate
+// (c + 1/2)/(n + 1): the estimate's exact variance under that binomial distribution.
+double pass_at_k_rerun_variance(std::int64_t n, std::int64_t c, std::int64_t k);
+
 struct Vote {
   double score = 0;  // share of the classes tied for most votes that are right; 0 without votes
   bool is_tied = false;
@@ -56,5 +64,11 @@ struct Vote {
 
 // Majority over answer classes; an empty class abstains. `is_right[i]` belongs to `classes[i]`.
 Vote majority_vote(std::span<const std::string> classes, const std::vector<bool>& is_right);
+
+// Mean of the vote over all subsets of k of an item's samples: exact over the ways in which k draws
+// without replacement spread over the classes where these are few, else over 1,000 draws keyed by
+// `seed`. `is_tied` says whether any subset's vote may tie; `votes` is of all samples. 1 <= k <= n.
+Vote majority_vote_at(std::span<const std::string> classes, const std::vector<bool>& is_right,
+                      std::int64_t k, std::uint64_t seed);
 
 }  // namespace r1eval

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <vector>
 
+#include "tests/results/reference.h"
+
 namespace r1eval {
 namespace {
 
@@ -83,6 +85,96 @@ TEST(MajorityVoteTest, TiesGiveTheShareOfRightClasses) {
 TEST(MajorityVoteTest, NoVotesScoreNothing) {
   const std::vector<std::string> classes = {"", ""};
   EXPECT_EQ(majority_vote(classes, {false, false}).score, 0);
+}
+
+TEST(ReferenceTest, IntervalsAgreeWithScipyAndStatsmodels) {
+  for (const Json& row : reference()["wilson"]) {
+    const double n = row[1].get<double>();
+    const Interval interval = wilson_interval(row[0].get<double>() / n, n, row[2]);
+    EXPECT_NEAR(interval.lower, row[3].get<double>(), 1e-12);
+    EXPECT_NEAR(interval.upper, row[4].get<double>(), 1e-12);
+  }
+  for (const Json& row : reference()["clopper_pearson"]) {
+    const Interval interval = clopper_pearson_interval(row[0], row[1], row[2]);
+    EXPECT_NEAR(interval.lower, row[3].get<double>(), 1e-9);
+    EXPECT_NEAR(interval.upper, row[4].get<double>(), 1e-9);
+  }
+  for (const Json& row : reference()["t_interval"]) {
+    const Interval interval = t_interval(row[0], row[1], row[2]);
+    EXPECT_NEAR(interval.lower, row[3].get<double>(), 1e-9);
+    EXPECT_NEAR(interval.upper, row[4].get<double>(), 1e-9);
+  }
+}
+
+TEST(ReferenceTest, StandardErrorsAgreeWithTheirDefinitions) {
+  const Json& stored = reference()["errors"];
+  const auto means = stored["means"].get<std::vector<double>>();
+  EXPECT_NEAR(*se_population(means), stored["population"].get<double>(), 1e-12);
+  EXPECT_NEAR(*se_clustered(means, stored["cluster"].get<std::vector<std::int64_t>>()),
+              stored["clustered"].get<double>(), 1e-12);
+  EXPECT_NEAR(*se_stratified(means, stored["stratum"].get<std::vector<std::int64_t>>()),
+              stored["stratified"].get<double>(), 1e-12);
+}
+
+TEST(PassHatKTest, EqualsTheShareOfSubsetsThatAreAllRight) {
+  for (int n = 1; n <= 8; ++n) {
+    for (int c = 0; c <= n; ++c) {
+      for (int k = 1; k <= n; ++k) {
+        int all_right = 0;
+        int all = 0;
+        for (int set = 0; set < 1 << n; ++set) {
+          if (__builtin_popcount(static_cast<unsigned>(set)) == k) {
+            ++all;
+            all_right += (set & ~((1 << c) - 1)) == 0 ? 1 : 0;
+          }
+        }
+        EXPECT_NEAR(pass_hat_k(n, c, k), static_cast<double>(all_right) / all, 1e-12);
+      }
+    }
+  }
+}
+
+TEST(PassAtKTest, VarianceOfARerunIsTheBinomialOneForKOne) {
+  const double rate = 3.5 / 9;
+  EXPECT_NEAR(pass_at_k_rerun_variance(8, 3, 1), rate * (1 - rate) / 8, 1e-12);
+}
+
+TEST(MajorityVoteAtTest, EqualsTheMeanOverAllSubsets) {
+  const std::vector<std::string> classes = {"=", "~7", "", "=", "~7", "~9", "~7", "=", ""};
+  const std::vector<bool> right = {true, false, false, true, false, false, false, true, false};
+  for (int k = 1; k <= 9; ++k) {
+    double sum = 0;
+    int all = 0;
+    for (unsigned set = 0; set < 1U << 9; ++set) {
+      if (__builtin_popcount(set) != k) {
+        continue;
+      }
+      std::vector<std::string> chosen;
+      std::vector<bool> chosen_right;
+      for (std::size_t i = 0; i < 9; ++i) {
+        if ((set >> i & 1U) != 0) {
+          chosen.push_back(classes[i]);
+          chosen_right.push_back(right[i]);
+        }
+      }
+      sum += majority_vote(chosen, chosen_right).score;
+      ++all;
+    }
+    EXPECT_NEAR(majority_vote_at(classes, right, k, 1).score, sum / all, 1e-12) << k;
+  }
+}
+
+TEST(MajorityVoteAtTest, DrawsWhereClassesAreMany) {
+  std::vector<std::string> classes;
+  std::vector<bool> right;
+  for (int i = 0; i < 40; ++i) {
+    classes.push_back(i < 20 ? "=" : "~" + std::to_string(i));
+    right.push_back(i < 20);
+  }
+  // Half the samples agree and are right: eight draws nearly always hold two of them.
+  const Vote vote = majority_vote_at(classes, right, 8, 1);
+  EXPECT_GT(vote.score, 0.95);
+  EXPECT_EQ(vote.score, majority_vote_at(classes, right, 8, 1).score);
 }
 
 }  // namespace
