@@ -78,22 +78,8 @@ bool is_prose(std::string_view text, const Span& span) {
 
 }  // namespace
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 bool is_blank(std::string_view s) {
   return s.find_first_not_of(" \t\r\n") == npos;
-}
-
-std::string_view trim(std::string_view s) {
-  while (!s.empty() && is_space(s.front()) && !hides_command(s)) {
-    s.remove_prefix(1);
-  }
-  while (!s.empty() && is_space(s.back())) {
-    s.remove_suffix(1);
-  }
-  return s;
 }
 
 std::string_view strip_statement(std::string_view s) {

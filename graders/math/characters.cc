@@ -140,6 +140,16 @@ bool hides_command(std::string_view text) {
          lost_letter(text.front(), text.substr(1)) != '\0';
 }
 
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && is_space(text.front()) && !hides_command(text)) {
+    text.remove_prefix(1);
+  }
+  while (!text.empty() && is_space(text.back())) {
+    text.remove_suffix(1);
+  }
+  return text;
+}
+
 bool needs_folding(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);

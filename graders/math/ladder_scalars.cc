@@ -76,26 +76,6 @@ std::string constant_of(const Side& s, const std::set<std::string>& may) {
   return uses == 1 && has_other && !has_coefficients ? name : "";
 }
 
-Side difference(const Side& a, const Side& b) {
-  const auto tree = a.copy();
-  const auto offset = static_cast<Id>(tree->nodes.size());
-  for (Node node : b.e->nodes) {
-    for (Id& kid : node.children) {
-      kid += offset;
-    }
-    tree->add(std::move(node));
-  }
-  Node negative;
-  negative.kind = Kind::kNegative;
-  negative.children = {b.id + offset};
-  Node sum;
-  sum.kind = Kind::kSum;
-  sum.children = {a.id, tree->add(negative)};
-  const Id id = tree->add(std::move(sum));
-  tree->exact.clear();
-  return {tree, id};
-}
-
 // Is this an angle and a multiple of one for every integer `name`: pi/4 + k pi, but not (k - 2) pi?
 bool is_angle_family(const Side& s, const std::string& name) {
   const auto at = [&](int k) {
@@ -121,7 +101,7 @@ bool Ladder::antiderivatives_equal(const Side& gold, const Side& pred) {
   }
   const Side f = substituted(gold, ours, Rational(), Rational());
   const Side g = substituted(pred, theirs, Rational(), Rational());
-  const Side here = difference(f, g);
+  const Side here = combined(Kind::kSum, f, negated(g));
   // the same at one point
   std::vector<std::string> names;
   names_in_order(*here.e, here.id, names);

@@ -234,22 +234,7 @@ bool Ladder::ratios_equal(const Side& g, const Side& p) {
   if (is_time(g) && is_time(p)) {
     return same_tree(g, p);
   }
-  const auto product = [](const Side& a, const Side& b) {
-    const auto tree = a.copy();
-    const auto offset = static_cast<Id>(tree->nodes.size());
-    for (Node node : b.e->nodes) {
-      for (Id& kid : node.children) {
-        kid += offset;
-      }
-      tree->add(std::move(node));
-    }
-    Node node;
-    node.kind = Kind::kProduct;
-    node.children = {a.id, b.id + offset};
-    const Id id = tree->add(std::move(node));
-    tree->exact.clear();
-    return Side{tree, id};
-  };
+  const auto product = [](const Side& a, const Side& b) { return combined(Kind::kProduct, a, b); };
   if (g.kind() != p.kind()) {
     const Side& ratio = g.kind() == Kind::kRatio ? g : p;
     const Side& value = g.kind() == Kind::kRatio ? p : g;
