@@ -83,6 +83,51 @@ std::uint64_t hash_name(const std::string& name, std::uint64_t seed) {
   return h ^ (h >> 32);
 }
 
+// c pi^k, for what is written as a product of rationals and powers of pi; 0 has any k.
+struct PiMultiple {
+  Rational factor;
+  int power = 0;
+};
+
+std::optional<PiMultiple> multiple_of_pi(const Expression& e, Id id) {
+  if (const auto exact = exact_value(e, id)) {
+    return PiMultiple{*exact, 0};
+  }
+  const Node& n = e.at(id);
+  if (n.kind == Kind::kConstant && n.text == "pi") {
+    return PiMultiple{Rational(Integer(1)), 1};
+  }
+  if (n.kind != Kind::kSum && n.kind != Kind::kProduct && n.kind != Kind::kQuotient &&
+      n.kind != Kind::kNegative) {
+    return std::nullopt;
+  }
+  std::optional<PiMultiple> total = multiple_of_pi(e, n.children[0]);
+  if (total && n.kind == Kind::kNegative) {
+    total->factor = -total->factor;
+  }
+  for (std::size_t k = 1; total && k < n.children.size(); ++k) {
+    const auto next = multiple_of_pi(e, n.children[k]);
+    if (!next || bit_length(next->factor.num) + bit_length(next->factor.den) > 64 ||
+        bit_length(total->factor.num) + bit_length(total->factor.den) > 256) {
+      return std::nullopt;
+    }
+    if (n.kind == Kind::kProduct) {
+      total = PiMultiple{total->factor * next->factor, total->power + next->power};
+    } else if (n.kind == Kind::kQuotient) {
+      if (next->factor.is_zero()) {
+        return std::nullopt;
+      }
+      total = PiMultiple{total->factor * Rational(next->factor.den, next->factor.num),
+                         total->power - next->power};
+    } else if (total->power == next->power) {
+      total->factor = total->factor + next->factor;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return total;
+}
+
 // One evaluation: a sample point, a precision, the values of bound variables.
 class Evaluator {
  public:
@@ -250,6 +295,18 @@ bool Evaluator::function(const Expression& e, const Node& n, Ball& out) {
   const bool real = x.is_real();
   const bool is_trigonometric =
       f == "sin" || f == "cos" || f == "tan" || f == "cot" || f == "sec" || f == "csc";
+  // Zeros at multiples of pi/2 are exact: a ball around zero would ask for more and more bits.
+  if (const auto turns = f == "sin" || f == "cos" || f == "tan" || f == "cot"
+                             ? multiple_of_pi(e, n.children[0])
+                             : std::nullopt;
+      turns && turns->power == 1) {
+    const Rational halves = turns->factor * Rational(Integer(2));
+    const bool is_odd = halves.is_integer() && halves.num % 2 != 0;
+    if (halves.is_integer() && (f == "sin" || f == "tan") != is_odd) {
+      acb_zero(out.v);
+      return true;
+    }
+  }
   if (is_trigonometric && e.at(n.children[0]).kind == Kind::kDegree) {
     Ball unit;
     arb_const_pi(acb_realref(unit.v), precision_);
@@ -421,11 +478,12 @@ bool Evaluator::value(const Expression& e, Id id, Ball& out) {
         return true;
       }
       // Four points are positive, four of either sign; more are near zero, and large, for functions
-      // that have no value elsewhere.
+      // that have no value elsewhere. All are exact in binary, so that x - x is exactly zero.
       const auto numerator = static_cast<std::int64_t>(h % 99991) + 3001;
       const std::int64_t sign = point_ >= 4 && ((h >> 40) & 1) != 0 ? -1 : 1;
-      const std::int64_t scale = point_ < kPoints ? 30011 : point_ < 2 * kPoints ? 103001 : 3001;
-      set_rational(out, Rational(Integer(sign * numerator), Integer(scale)), precision_);
+      const slong shift = point_ < kPoints ? 15 : point_ < 2 * kPoints ? 17 : 12;
+      acb_set_si(out.v, sign * numerator);
+      acb_mul_2exp_si(out.v, out.v, -shift);
       return true;
     }
     case Kind::kConstant:

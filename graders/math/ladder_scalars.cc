@@ -76,17 +76,22 @@ std::string constant_of(const Side& s, const std::set<std::string>& may) {
   return uses == 1 && has_other && !has_coefficients ? name : "";
 }
 
-// Is this an angle and a multiple of one for every integer `name`: pi/4 + k pi, but not (k - 2) pi?
+// Is this an angle and a multiple of one for every integer `name`: pi/4 + k pi, but neither
+// (k - 2) pi nor ln 2 + k pi?
 bool is_angle_family(const Side& s, const std::string& name) {
   const auto at = [&](int k) {
     const Side one = substituted(s, name, Rational(), Rational(Integer(k)));
     return numeric_value(*one.e, one.id, 0).real();
   };
   const auto is_whole = [](double x) { return std::abs(x - std::round(x)) < 1e-9; };
+  const auto is_turned = [&](double x) { return is_whole(x / std::numbers::pi * 360); };
+  const bool has_inverse = any_node(
+      s, [](const Node& n) { return n.kind == Kind::kFunction && n.text.starts_with("arc"); });
   const double offset = at(0);
   const double step = at(1) - offset;
   return std::abs(step) > 1e-3 && std::abs(at(2) - offset - 2 * step) < 1e-9 &&
-         (has_degree(s) || is_whole(step / std::numbers::pi * 360)) && !is_whole(offset / step);
+         (has_degree(s) || (is_turned(step) && (is_turned(offset) || has_inverse))) &&
+         !is_whole(offset / step);
 }
 
 }  // namespace
