@@ -103,6 +103,11 @@ constexpr std::array<MarkText, 16> kMarks = {{
 }};
 
 const MarkText* mark_at(std::string_view text, std::size_t at) {
+  // The next byte decides almost everywhere.
+  static constexpr std::string_view kSeconds = "t/|T\xEF";
+  if (at + 1 >= text.size() || kSeconds.find(text[at + 1]) == std::string_view::npos) {
+    return nullptr;
+  }
   for (const MarkText& mark : kMarks) {
     if (text.compare(at, mark.text.size(), mark.text) == 0) {
       return &mark;

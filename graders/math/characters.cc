@@ -112,6 +112,9 @@ char lost_letter(char c, std::string_view rest) {
   while (n < rest.size() && n < 16 && is_letter(rest[n])) {
     ++n;
   }
+  if (n == 0) {
+    return '\0';
+  }
   const std::string_view word = rest.substr(0, n);
   switch (c) {
     case '\a':
