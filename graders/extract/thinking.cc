@@ -172,15 +172,20 @@ std::size_t last_of(std::string_view text, std::size_t from, std::size_t to,
 
 }  // namespace
 
-AnswerPart find_answer_part(std::string_view text, bool salvage_unfinished) {
+AnswerPart find_answer_part(std::string_view text, bool salvage_unfinished,
+                            bool prompt_opens_thinking) {
   AnswerPart part;
   part.from = after_last_close(text);
+  const bool is_all_thinking = prompt_opens_thinking && part.from == 0;
   part.to = text.size();
   Mark stop = Mark::kNone;
   const std::size_t at = first_stop(text, part.from, stop);
   if (at != std::string_view::npos) {
     part.to = at;
     part.is_unfinished = stop == Mark::kOpen;
+  }
+  if (is_all_thinking) {
+    part = {0, 0, true};
   }
   if (part.is_unfinished && salvage_unfinished) {
     part = {0, text.size(), true};

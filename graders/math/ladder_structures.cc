@@ -433,7 +433,25 @@ std::optional<bool> Ladder::by_members(const Side& g, const Side& p) {
     }
     return true;
   }
-  if (p.kind() == Kind::kTuple && g.kind() == Kind::kSet) {
+  // "1, 2, 3" without brackets is the tuple in its order, and a list that "(2, 1, 3)" answers. Two
+  // in brackets may be an interval, and its ends are no answer to it.
+  const auto is_comma_list = [](const Side& s) {
+    return s.kind() == Kind::kList && s.node().text.starts_with(',') &&
+           !any_node(s, [](const Node& n) { return n.kind == Kind::kRelation; });
+  };
+  if (g.kind() == Kind::kTuple && g.node().text == "()" && g.size() > 2 && is_comma_list(p) &&
+      g.size() == p.size()) {
+    for (std::size_t k = 0; k < g.size(); ++k) {
+      if (!equal(g.child(k), p.child(k))) {
+        return false;
+      }
+    }
+    evidence = "a tuple without its brackets";
+    return true;
+  }
+  const bool is_bracketed_list = is_comma_list(g) && p.kind() == Kind::kTuple &&
+                                 p.node().text == "()" && p.size() > 2 && p.size() == g.size();
+  if (is_bracketed_list || (p.kind() == Kind::kTuple && g.kind() == Kind::kSet)) {
     std::vector<Side> a;
     std::vector<Side> b;
     members_of(g, a, 0);
