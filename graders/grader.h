@@ -40,7 +40,8 @@ struct GradeRequest {
   std::string_view target;  // gold: LaTeX or text, or the right letter in the order shown
   std::span<const std::string> choices;  // option texts in the order shown; empty if none
   bool is_truncated = false;             // the completion was cut by a limit
-  std::string_view item;                 // names the item among those of this grader; may be empty
+  bool prompt_opens_thinking = false;  // a text in which nothing closes the thinking has no answer
+  std::string_view item;               // names the item among those of this grader; may be empty
   // Code items: brings Item::tests, from disk where it is large. The same for the same `item`.
   std::function<Result<std::string>()> load_tests;
 };

@@ -81,8 +81,10 @@ class TextReader {
 
   bool has_pattern() const { return pattern_ != nullptr; }
 
-  std::string_view answer_part(std::string_view text, bool& is_unfinished) const {
-    const AnswerPart part = find_answer_part(text, salvage_);
+  // The part of the request's text that may hold the answer; a view of its last 8 MiB at most.
+  std::string_view answer_part(const GradeRequest& request, bool& is_unfinished) const {
+    const std::string_view text = within_limit(request.text);
+    const AnswerPart part = find_answer_part(text, salvage_, request.prompt_opens_thinking);
     is_unfinished = part.is_unfinished;
     return text.substr(part.from, part.to > part.from ? part.to - part.from : 0);
   }
@@ -147,9 +149,8 @@ class MathGrader : public Grader {
   }
 
   Verdict grade(const GradeRequest& request) const override {
-    const std::string_view text = within_limit(request.text);
     bool is_unfinished = false;
-    const std::string_view part = reader_.answer_part(text, is_unfinished);
+    const std::string_view part = reader_.answer_part(request, is_unfinished);
     Verdict verdict;
     FoundAnswer found;
     if (reader_.has_pattern()) {
@@ -238,9 +239,8 @@ class ChoiceGrader : public Grader {
   }
 
   Verdict grade(const GradeRequest& request) const override {
-    const std::string_view text = within_limit(request.text);
     bool is_unfinished = false;
-    const std::string_view part = reader_.answer_part(text, is_unfinished);
+    const std::string_view part = reader_.answer_part(request, is_unfinished);
     const std::string options = letters_of(request);
     ChoiceRules rules;
     rules.options = options;
@@ -295,9 +295,8 @@ class TextGrader : public Grader {
   }
 
   Verdict grade(const GradeRequest& request) const override {
-    const std::string_view text = within_limit(request.text);
     bool is_unfinished = false;
-    std::string_view part = reader_.answer_part(text, is_unfinished);
+    std::string_view part = reader_.answer_part(request, is_unfinished);
     if (reader_.has_pattern()) {
       part = reader_.match(part);
     }
@@ -370,7 +369,7 @@ Result<std::unique_ptr<Grader>> make_grader(const GraderSpec& spec,
 }
 
 std::string_view grader_version() {
-  return "4";
+  return "5";
 }
 
 std::string grader_hash(const GraderSpec& spec) {

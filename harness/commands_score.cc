@@ -72,7 +72,8 @@ Result<OrderedJson> score_choice(const Json& input) {
       choices.push_back(choice.is_string() ? choice.get<std::string>() : dump_json(choice));
     }
   }
-  const AnswerPart part = find_answer_part(text, profile == "salvage-unfinished");
+  const AnswerPart part =
+      find_answer_part(text, profile == "salvage-unfinished", prompt_opens_thinking(input));
   ChoiceRules rules;
   rules.options = options;
   rules.option_texts = choices;
@@ -231,7 +232,7 @@ Result<OrderedJson> split_line(const Json& input) {
   tags.close = string_or(input, "close", tags.close);
   ThinkingInput request;
   request.content = text;
-  request.prompt_opens_thinking = bool_or(input, "template_opens_thinking", false);
+  request.prompt_opens_thinking = prompt_opens_thinking(input);
   const SplitThinking split = split_thinking(request, tags);
   OrderedJson out;
   out["thinking"] = split.thinking;

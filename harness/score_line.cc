@@ -4,6 +4,10 @@
 
 namespace r1eval {
 
+bool prompt_opens_thinking(const Json& line) {
+  return bool_or(line, "template_opens_thinking", bool_or(line, "thinking_prefilled", false));
+}
+
 Result<MathLine> read_math_line(const Json& line, const std::string& profile) {
   MathLine out;
   R1_TRY(out.gold, get_string(line, "gold"));
@@ -15,6 +19,7 @@ Result<MathLine> read_math_line(const Json& line, const std::string& profile) {
   }
   out.spec.profile = profile.empty() ? string_or(line, "profile", "default") : profile;
   out.spec.extraction = mode == "answer" ? "whole" : "auto";
+  out.prompt_opens_thinking = prompt_opens_thinking(line);
   if (const Json* config = find_member(line, "config")) {
     out.spec.decimals = static_cast<int>(int_or(*config, "decimals", 6));
     if (const Json* match = find_member(*config, "match"); match != nullptr && match->is_array()) {
@@ -28,6 +33,7 @@ Verdict grade_math_line(const Grader& grader, const MathLine& line) {
   GradeRequest request;
   request.text = line.pred;
   request.target = line.gold;
+  request.prompt_opens_thinking = line.prompt_opens_thinking;
   Verdict verdict = grader.grade(request);
   if (verdict.outcome == Outcome::kCorrect) {
     return verdict;

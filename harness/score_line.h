@@ -14,8 +14,12 @@ namespace r1eval {
 struct MathLine {
   std::string gold;
   std::string pred;
+  bool prompt_opens_thinking = false;
   GraderSpec spec;
 };
+
+// Does the line say that its prompt ended inside the thinking? Under either of its two names.
+bool prompt_opens_thinking(const Json& line);
 
 // `profile` empty: the line's own, or "default". Errors: kInvalidArgument naming the field.
 Result<MathLine> read_math_line(const Json& line, const std::string& profile);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "graders/extract/choice_words.h"
+#include "graders/math/characters.h"
 
 namespace r1eval {
 namespace {
@@ -64,10 +65,6 @@ class Tokenizer {
   const ChoiceTokenRules& rules_;
   std::vector<ChoiceToken> tokens_;
 };
-
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
 
 bool is_word_char(char c) {
   return is_letter(c) || is_digit(c);

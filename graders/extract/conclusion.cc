@@ -26,6 +26,9 @@ bool is_filler(std::string_view s) {
 bool find_conclusion(std::string_view text, const std::function<int(std::string_view)>& read_level,
                      Span& span) {
   std::size_t end = text.size();
+  while (end > 0 && is_space(text[end - 1])) {
+    --end;
+  }
   std::string_view sentence;
   for (int back = 0; back < kMaxSentencesBack && end > 0; ++back) {
     std::size_t from = end;

@@ -162,7 +162,8 @@ FoundAnswer find_math_answer(std::string_view text,
     }
   }
   // "x = 3 (since x > 0)"
-  if (const std::size_t note = line.rfind(" ("); note != npos && note > 0 && line.ends_with(')')) {
+  if (const std::size_t note = line.ends_with(')') ? line.rfind(" (") : npos;
+      note != npos && note > 0) {
     if (const std::string_view part = strip_statement(line.substr(0, note));
         !part.empty() && part.size() < 400 && read_level(part) == 2) {
       return take_part(part);

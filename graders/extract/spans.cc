@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstring>
 
 #include "graders/math/characters.h"
 
@@ -78,50 +79,98 @@ bool is_prose(std::string_view text, const Span& span) {
 
 }  // namespace
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 bool is_blank(std::string_view s) {
   return s.find_first_not_of(" \t\r\n") == npos;
 }
 
-std::string_view trim(std::string_view s) {
-  while (!s.empty() && is_space(s.front()) && !hides_command(s)) {
-    s.remove_prefix(1);
+namespace {
+
+// Bytes of decoration that s begins with, or 0.
+std::size_t decoration_before(std::string_view s) {
+  switch (s.front()) {
+    case '`':
+    case '"':
+    case ':':
+    case '*':
+    case '=':
+    case '\'':
+    case '_':
+    case '|':
+    case '>':
+      return 1;
+    case '\\':
+      return s.starts_with("\\\"") ? 2 : 0;
+    case '\xE2':
+    case '\xEF':
+      for (const std::string_view one : {"：", "“", "”", "‘", "’", "→"}) {
+        if (s.starts_with(one)) {
+          return one.size();
+        }
+      }
+      return 0;
+    default:
+      return 0;
   }
-  while (!s.empty() && is_space(s.back())) {
-    s.remove_suffix(1);
+}
+
+// Bytes of decoration, or of a sentence's end, that s ends with, or 0.
+std::size_t decoration_after(std::string_view s) {
+  switch (s.back()) {
+    case '`':
+    case '"':
+    case ':':
+    case '*':
+    case '=':
+    case '\'':
+    case '_':
+    case '|':
+    case '>':
+    case '.':
+    case ',':
+    case ';':
+      return 1;
+    default:
+      break;
+  }
+  if (static_cast<unsigned char>(s.back()) < 0x80) {
+    return 0;
+  }
+  for (const std::string_view one :
+       {"：", "“", "”", "‘", "’", "→", "。", "．", "です", "입니다", "이다", "।", "個", "个"}) {
+    if (s.ends_with(one)) {
+      return one.size();
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::string_view strip_statement(std::string_view s) {
+  for (s = trim(s); !s.empty(); s = trim(s)) {
+    if (const std::size_t before = decoration_before(s); before != 0) {
+      s.remove_prefix(before);
+    } else if (const std::size_t after = decoration_after(s); after != 0) {
+      s.remove_suffix(after);
+    } else {
+      break;
+    }
   }
   return s;
 }
 
-std::string_view strip_statement(std::string_view s) {
-  while (true) {
-    s = trim(s);
-    const std::size_t before = s.size();
-    for (const std::string_view deco : {"**", "__", "`", "\"", ":", "：", "*", "=", "'", "“", "”",
-                                        "‘", "’", "\\\"", "_", "→", "|", ">"}) {
-      if (s.starts_with(deco) && !(deco == "*" && s.starts_with("**"))) {
-        s.remove_prefix(deco.size());
-      }
-      if (s.ends_with(deco)) {
-        s.remove_suffix(deco.size());
-      }
-    }
-    while (!s.empty() && (s.back() == '.' || s.back() == ',' || s.back() == ';')) {
-      s.remove_suffix(1);
-    }
-    for (const std::string_view tail : {"。", "．", "です", "입니다", "이다", "।", "個", "个"}) {
-      if (s.ends_with(tail)) {
-        s.remove_suffix(tail.size());
-      }
-    }
-    if (s.size() == before) {
-      return s;
-    }
-  }
+namespace {
+
+// As find, but many times faster in a text full of the word's first byte.
+std::size_t find_fast(std::string_view text, std::string_view word, std::size_t from) {
+  const void* found = from >= text.size() ? nullptr
+                                          : ::memmem(text.data() + from, text.size() - from,
+                                                     word.data(), word.size());
+  return found == nullptr ? npos
+                          : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
 }
+
+}  // namespace
 
 bool MathSpans::next(Span& span) {
   static constexpr std::array<std::string_view, 4> kCloses = {"$", "$$", "\\)", "\\]"};
@@ -138,7 +187,7 @@ bool MathSpans::next(Span& span) {
       continue;
     }
     const std::size_t width = kind == 0 ? 1 : 2;
-    const std::size_t end = is_spent_[kind] ? npos : text_.find(kCloses[kind], at_ + width);
+    const std::size_t end = is_spent_[kind] ? npos : find_fast(text_, kCloses[kind], at_ + width);
     if (end == npos) {
       is_spent_[kind] = true;  // no such closer is left, here or further on
       at_ += width;
@@ -322,11 +371,14 @@ bool number_in(std::string_view text, std::size_t from, std::size_t to, bool las
 bool bare_latex(std::string_view text, std::size_t from, std::size_t to, Span& span) {
   static constexpr std::array<std::string_view, 6> kStarts = {"\\frac", "\\dfrac", "\\tfrac",
                                                               "\\sqrt", "\\binom", "\\pi"};
-  std::size_t start = npos;
-  for (const std::string_view command : kStarts) {
-    start = std::min(start, text.substr(0, to).find(command, from));
+  std::size_t start = text.find('\\', from);
+  const auto is_start = [&](std::string_view command) {
+    return text.compare(start, command.size(), command) == 0;
+  };
+  while (start < to && std::none_of(kStarts.begin(), kStarts.end(), is_start)) {
+    start = text.find('\\', start + 1);
   }
-  if (start == npos) {
+  if (start >= to) {
     return false;
   }
   static constexpr std::string_view kMath = "0123456789+-*/^_().,= ";

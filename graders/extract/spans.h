@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "graders/math/characters.h"  // is_space, trim
+
 namespace r1eval {
 
 struct Span {
@@ -15,9 +17,7 @@ struct Span {
   std::size_t outer_to = 0;
 };
 
-bool is_space(char c);
 bool is_blank(std::string_view s);
-std::string_view trim(std::string_view s);
 // Without decoration around it: spaces, emphasis, quotes, colons, the sentence's end.
 std::string_view strip_statement(std::string_view s);
 

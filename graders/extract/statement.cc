@@ -414,7 +414,8 @@ std::size_t after_english(std::string_view text, std::string_view low, std::size
   return best == npos ? npos : skip_verbs(low, best, ignored);
 }
 
-// The anchor that begins at text[i], or null. Two bytes decide almost everywhere.
+// The anchor that begins at text[i], or null. Two bytes decide almost everywhere, three in a text
+// that repeats a word.
 const Anchor* anchor_at(std::string_view text, std::size_t i) {
   static const std::bitset<1U << 16U> kStarts = [] {
     std::bitset<1U << 16U> starts;
@@ -450,6 +451,23 @@ const Anchor* anchor_at(std::string_view text, std::size_t i) {
                static_cast<unsigned char>(text[i + 1])]) {
     return nullptr;
   }
+  static const std::bitset<1U << 16U> kSeconds = [] {
+    std::bitset<1U << 16U> seconds;  // second and third byte, of anchors in ASCII
+    for (const Anchor& anchor : kAnchors) {
+      seconds.set(static_cast<std::size_t>(static_cast<unsigned char>(anchor.text[1])) << 8U |
+                  static_cast<unsigned char>(anchor.text[2]));
+    }
+    return seconds;
+  }();
+  const auto ascii_lower = [](char c) {
+    return static_cast<std::size_t>(
+        static_cast<unsigned char>(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 0x20) : c));
+  };
+  if (i + 2 < text.size() &&
+      static_cast<unsigned char>(text[i] | text[i + 1] | text[i + 2]) < 0x80 &&
+      !kSeconds[ascii_lower(text[i + 1]) << 8U | ascii_lower(text[i + 2])]) {
+    return nullptr;
+  }
   // Scripts without capitals need no lower case.
   const bool has_case = static_cast<unsigned char>(text[i]) < 0xD2;
   const std::string low = has_case ? lower_case(text.substr(i, kMaxAnchorBytes)) : std::string();
@@ -467,11 +485,15 @@ const Anchor* anchor_at(std::string_view text, std::size_t i) {
 }  // namespace
 
 std::string_view after_verb(std::string_view line) {
+  // What is longer than this is no answer.
+  const std::size_t far =
+      line.size() -
+      std::min(line.size(), static_cast<std::size_t>(bounds::kMaxExpressionBytes) * 4);
   std::size_t best = npos;
   for (const std::string_view verb : {" is ", " are ", " equals "}) {
-    const std::size_t at = line.rfind(verb);
-    if (at != npos && (best == npos || at + verb.size() > best)) {
-      best = at + verb.size();
+    const std::size_t at = line.substr(far).rfind(verb);
+    if (at != npos && (best == npos || far + at + verb.size() > best)) {
+      best = far + at + verb.size();
     } else if (best == npos && line.starts_with(verb.substr(1))) {
       best = verb.size() - 1;
     }

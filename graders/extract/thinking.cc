@@ -103,6 +103,11 @@ constexpr std::array<MarkText, 16> kMarks = {{
 }};
 
 const MarkText* mark_at(std::string_view text, std::size_t at) {
+  // The next byte decides almost everywhere.
+  static constexpr std::string_view kSeconds = "t/|T\xEF";
+  if (at + 1 >= text.size() || kSeconds.find(text[at + 1]) == std::string_view::npos) {
+    return nullptr;
+  }
   for (const MarkText& mark : kMarks) {
     if (text.compare(at, mark.text.size(), mark.text) == 0) {
       return &mark;
@@ -167,15 +172,20 @@ std::size_t last_of(std::string_view text, std::size_t from, std::size_t to,
 
 }  // namespace
 
-AnswerPart find_answer_part(std::string_view text, bool salvage_unfinished) {
+AnswerPart find_answer_part(std::string_view text, bool salvage_unfinished,
+                            bool prompt_opens_thinking) {
   AnswerPart part;
   part.from = after_last_close(text);
+  const bool is_all_thinking = prompt_opens_thinking && part.from == 0;
   part.to = text.size();
   Mark stop = Mark::kNone;
   const std::size_t at = first_stop(text, part.from, stop);
   if (at != std::string_view::npos) {
     part.to = at;
     part.is_unfinished = stop == Mark::kOpen;
+  }
+  if (is_all_thinking) {
+    part = {0, 0, true};
   }
   if (part.is_unfinished && salvage_unfinished) {
     part = {0, text.size(), true};

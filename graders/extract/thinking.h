@@ -43,6 +43,9 @@ struct AnswerPart {
   bool is_unfinished = false;  // an opened thinking block is never closed
 };
 
-AnswerPart find_answer_part(std::string_view text, bool salvage_unfinished);
+// `prompt_opens_thinking`: the prompt ended inside the thinking, so a text in which nothing closes
+// it is all thinking.
+AnswerPart find_answer_part(std::string_view text, bool salvage_unfinished,
+                            bool prompt_opens_thinking = false);
 
 }  // namespace r1eval

@@ -112,6 +112,9 @@ char lost_letter(char c, std::string_view rest) {
   while (n < rest.size() && n < 16 && is_letter(rest[n])) {
     ++n;
   }
+  if (n == 0) {
+    return '\0';
+  }
   const std::string_view word = rest.substr(0, n);
   switch (c) {
     case '\a':
@@ -138,6 +141,16 @@ char lost_letter(char c, std::string_view rest) {
 bool hides_command(std::string_view text) {
   return !text.empty() && static_cast<unsigned char>(text.front()) < 0x20 &&
          lost_letter(text.front(), text.substr(1)) != '\0';
+}
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && is_space(text.front()) && !hides_command(text)) {
+    text.remove_prefix(1);
+  }
+  while (!text.empty() && is_space(text.back())) {
+    text.remove_suffix(1);
+  }
+  return text;
 }
 
 bool needs_folding(std::string_view text) {

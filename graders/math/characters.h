@@ -17,6 +17,14 @@ std::string fold_characters(std::string_view text);
 // Does `text` begin with a control character that was a command's backslash and first letter?
 bool hides_command(std::string_view text);
 
+// ASCII white space inside a line or at its end.
+inline bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+// Without white space around it, but with one that was a command's first letter.
+std::string_view trim(std::string_view text);
+
 // The value of the decimal digit, of any script, at text[at], or -1; `width` is its bytes.
 int digit_value(std::string_view text, std::size_t at, std::size_t& width);
 

@@ -22,20 +22,6 @@ namespace {
 
 using Id = std::int32_t;
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-std::string_view trim(std::string_view s) {
-  while (!s.empty() && is_space(s.front()) && !hides_command(s)) {
-    s.remove_prefix(1);
-  }
-  while (!s.empty() && is_space(s.back())) {
-    s.remove_suffix(1);
-  }
-  return s;
-}
-
 std::string normal_string(std::string_view text) {
   std::string out;
   const auto tokens = lex_math(text);

@@ -45,11 +45,13 @@ class Ladder {
   bool antiderivatives_equal(const Side& gold, const Side& pred);
   bool scalars_equal(const Side& gold, const Side& pred);
   bool solved_pieces(const Side& relation, std::vector<Piece>& out);
-  static std::vector<Piece> intersection(const std::vector<Piece>& a, const std::vector<Piece>& b);
+  std::vector<Piece> intersection(const std::vector<Piece>& a, const std::vector<Piece>& b);
 
   bool pieces_of(const Side& s, std::vector<Piece>& out);
   Side evaluate_set(const Side& s);
   static double end_value(const Side& s);
+  int order_of_ends(const Side& x, double u, const Side& y, double v);
+  bool contains(const Piece& piece, const Side& s);
 
   const MathRules& rules_;
   int depth_ = 0;

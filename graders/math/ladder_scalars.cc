@@ -76,37 +76,22 @@ std::string constant_of(const Side& s, const std::set<std::string>& may) {
   return uses == 1 && has_other && !has_coefficients ? name : "";
 }
 
-Side difference(const Side& a, const Side& b) {
-  const auto tree = a.copy();
-  const auto offset = static_cast<Id>(tree->nodes.size());
-  for (Node node : b.e->nodes) {
-    for (Id& kid : node.children) {
-      kid += offset;
-    }
-    tree->add(std::move(node));
-  }
-  Node negative;
-  negative.kind = Kind::kNegative;
-  negative.children = {b.id + offset};
-  Node sum;
-  sum.kind = Kind::kSum;
-  sum.children = {a.id, tree->add(negative)};
-  const Id id = tree->add(std::move(sum));
-  tree->exact.clear();
-  return {tree, id};
-}
-
-// Is this an angle and a multiple of one for every integer `name`: pi/4 + k pi, but not (k - 2) pi?
+// Is this an angle and a multiple of one for every integer `name`: pi/4 + k pi, but neither
+// (k - 2) pi nor ln 2 + k pi?
 bool is_angle_family(const Side& s, const std::string& name) {
   const auto at = [&](int k) {
     const Side one = substituted(s, name, Rational(), Rational(Integer(k)));
     return numeric_value(*one.e, one.id, 0).real();
   };
   const auto is_whole = [](double x) { return std::abs(x - std::round(x)) < 1e-9; };
+  const auto is_turned = [&](double x) { return is_whole(x / std::numbers::pi * 360); };
+  const bool has_inverse = any_node(
+      s, [](const Node& n) { return n.kind == Kind::kFunction && n.text.starts_with("arc"); });
   const double offset = at(0);
   const double step = at(1) - offset;
   return std::abs(step) > 1e-3 && std::abs(at(2) - offset - 2 * step) < 1e-9 &&
-         (has_degree(s) || is_whole(step / std::numbers::pi * 360)) && !is_whole(offset / step);
+         (has_degree(s) || (is_turned(step) && (is_turned(offset) || has_inverse))) &&
+         !is_whole(offset / step);
 }
 
 }  // namespace
@@ -121,7 +106,7 @@ bool Ladder::antiderivatives_equal(const Side& gold, const Side& pred) {
   }
   const Side f = substituted(gold, ours, Rational(), Rational());
   const Side g = substituted(pred, theirs, Rational(), Rational());
-  const Side here = difference(f, g);
+  const Side here = combined(Kind::kSum, f, negated(g));
   // the same at one point
   std::vector<std::string> names;
   names_in_order(*here.e, here.id, names);

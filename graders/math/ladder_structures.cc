@@ -234,22 +234,7 @@ bool Ladder::ratios_equal(const Side& g, const Side& p) {
   if (is_time(g) && is_time(p)) {
     return same_tree(g, p);
   }
-  const auto product = [](const Side& a, const Side& b) {
-    const auto tree = a.copy();
-    const auto offset = static_cast<Id>(tree->nodes.size());
-    for (Node node : b.e->nodes) {
-      for (Id& kid : node.children) {
-        kid += offset;
-      }
-      tree->add(std::move(node));
-    }
-    Node node;
-    node.kind = Kind::kProduct;
-    node.children = {a.id, b.id + offset};
-    const Id id = tree->add(std::move(node));
-    tree->exact.clear();
-    return Side{tree, id};
-  };
+  const auto product = [](const Side& a, const Side& b) { return combined(Kind::kProduct, a, b); };
   if (g.kind() != p.kind()) {
     const Side& ratio = g.kind() == Kind::kRatio ? g : p;
     const Side& value = g.kind() == Kind::kRatio ? p : g;
@@ -448,7 +433,25 @@ std::optional<bool> Ladder::by_members(const Side& g, const Side& p) {
     }
     return true;
   }
-  if (p.kind() == Kind::kTuple && g.kind() == Kind::kSet) {
+  // "1, 2, 3" without brackets is the tuple in its order, and a list that "(2, 1, 3)" answers. Two
+  // in brackets may be an interval, and its ends are no answer to it.
+  const auto is_comma_list = [](const Side& s) {
+    return s.kind() == Kind::kList && s.node().text.starts_with(',') &&
+           !any_node(s, [](const Node& n) { return n.kind == Kind::kRelation; });
+  };
+  if (g.kind() == Kind::kTuple && g.node().text == "()" && g.size() > 2 && is_comma_list(p) &&
+      g.size() == p.size()) {
+    for (std::size_t k = 0; k < g.size(); ++k) {
+      if (!equal(g.child(k), p.child(k))) {
+        return false;
+      }
+    }
+    evidence = "a tuple without its brackets";
+    return true;
+  }
+  const bool is_bracketed_list = is_comma_list(g) && p.kind() == Kind::kTuple &&
+                                 p.node().text == "()" && p.size() > 2 && p.size() == g.size();
+  if (is_bracketed_list || (p.kind() == Kind::kTuple && g.kind() == Kind::kSet)) {
     std::vector<Side> a;
     std::vector<Side> b;
     members_of(g, a, 0);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "graders/math/ball.h"
+#include "graders/math/exact.h"
 #include "graders/math/ladder.h"
 #include "graders/math/numeric.h"
 #include "graders/math/same_value.h"
@@ -26,7 +27,7 @@ Id substituted(Expression& tree, Id id, const std::string& name, const Rational&
   return tree.add(std::move(node));
 }
 
-Id combined(Expression& tree, Kind kind, Id left, Id right) {
+Id joined(Expression& tree, Kind kind, Id left, Id right) {
   Node node;
   node.kind = kind;
   node.children = {left, right};
@@ -56,13 +57,13 @@ std::optional<Line> line_of(const Side& s, const std::string& name, std::int64_t
   Expression& tree = *line.tree;
   const Id one = substituted(tree, s.id, name, Rational(Integer(1)));
   const Id two = substituted(tree, s.id, name, Rational(Integer(2)));
-  line.slope = combined(tree, Kind::kSum, two, negated(tree, one));
-  line.constant = combined(tree, Kind::kSum, one, negated(tree, line.slope));
+  line.slope = joined(tree, Kind::kSum, two, negated(tree, one));
+  line.constant = joined(tree, Kind::kSum, one, negated(tree, line.slope));
   Node x;
   x.kind = Kind::kSymbol;
   x.text = name;
-  const Id rise = combined(tree, Kind::kProduct, line.slope, tree.add(x));
-  const Id total = combined(tree, Kind::kSum, rise, line.constant);
+  const Id rise = joined(tree, Kind::kProduct, line.slope, tree.add(x));
+  const Id total = joined(tree, Kind::kSum, rise, line.constant);
   const auto sign = order_of(tree, line.slope, -1, fuel);
   std::string ignored;
   if (!sign || *sign == 0 || same_value(*s.e, s.id, tree, total, fuel, ignored) != Same::kEqual) {
@@ -85,8 +86,43 @@ double Ladder::end_value(const Side& s) {
       s.child(0).kind() == Kind::kConstant && s.child(0).node().text == "infty") {
     return s.kind() == Kind::kNegative ? -HUGE_VAL : HUGE_VAL;
   }
+  if (const auto exact = exact_value(*s.e, s.id)) {
+    const double nearest = to_double(*exact);
+    return std::isinf(nearest) ? std::nan("") : nearest;
+  }
   const double value = has_symbols(*s.e, s.id) ? std::nan("") : numeric_value(*s.e, s.id, 0).real();
   return std::isinf(value) ? std::nan("") : value;  // too large is not infinite
+}
+
+// -1, 0 or 1 as the first end lies below, at or above the second. Values that floating point cannot
+// tell apart are compared exactly where both are known.
+int Ladder::order_of_ends(const Side& x, double u, const Side& y, double v) {
+  const int apart = u < v ? -1 : u > v ? 1 : 0;
+  if (std::isinf(u) || std::isinf(v) ||
+      std::abs(u - v) > 1e-9 * std::max({1.0, std::abs(u), std::abs(v)})) {
+    return apart;
+  }
+  if (x.id < 0 || y.id < 0) {
+    return std::abs(u - v) <= 1e-11 * std::max(1.0, std::abs(u)) ? 0 : apart;
+  }
+  const auto a = exact_value(*x.e, x.id);
+  const auto b = exact_value(*y.e, y.id);
+  if (a && b) {
+    return *a < *b ? -1 : *b < *a ? 1 : 0;
+  }
+  std::string ignored;
+  if (same_value(*x.e, x.id, *y.e, y.id, fuel_, ignored) == Same::kEqual) {
+    return 0;
+  }
+  const Side gap = combined(Kind::kSum, x, negated(y));
+  return order_of(*gap.e, gap.id, -1, fuel_).value_or(apart);
+}
+
+bool Ladder::contains(const Piece& piece, const Side& s) {
+  const double v = end_value(s);
+  const int from = order_of_ends(piece.lo, piece.lo_value, s, v);
+  const int to = order_of_ends(s, v, piece.hi, piece.hi_value);
+  return (from < 0 || (from == 0 && !piece.lo_open)) && (to < 0 || (to == 0 && !piece.hi_open));
 }
 
 bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
@@ -204,7 +240,9 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
       const Side hole = s.child(1).child(k);
       const double v = end_value(hole);
       for (std::size_t p = 0; p < out.size(); ++p) {
-        if (out[p].lo_value < v && v < out[p].hi_value) {
+        const int from = order_of_ends(out[p].lo, out[p].lo_value, hole, v);
+        const int to = order_of_ends(hole, v, out[p].hi, out[p].hi_value);
+        if (from < 0 && to < 0) {
           Piece right = out[p];
           right.lo = hole;
           right.lo_value = v;
@@ -216,8 +254,8 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
           break;
         }
         // an end of a closed interval taken out
-        out[p].lo_open = out[p].lo_open || out[p].lo_value == v;
-        out[p].hi_open = out[p].hi_open || out[p].hi_value == v;
+        out[p].lo_open = out[p].lo_open || from == 0;
+        out[p].hi_open = out[p].hi_open || to == 0;
       }
     }
     return true;
@@ -286,8 +324,8 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
     const auto solved = [&](Id from) {
       const auto tree = std::make_shared<Expression>(*line->tree);
       Id top = negated(*tree, line->constant);
-      top = from < 0 ? top : combined(*tree, Kind::kSum, from, top);
-      const Id end = combined(*tree, Kind::kQuotient, top, line->slope);
+      top = from < 0 ? top : joined(*tree, Kind::kSum, from, top);
+      const Id end = joined(*tree, Kind::kQuotient, top, line->slope);
       return Side{tree, end};
     };
     const bool upward = less(ops[0]) == !line->falls;
@@ -348,12 +386,12 @@ std::vector<LinePiece> Ladder::intersection(const std::vector<Piece>& left,
   std::vector<Piece> out;
   for (const Piece& a : left) {
     for (const Piece& b : right) {
-      const bool a_starts = a.lo_value > b.lo_value || (a.lo_value == b.lo_value && a.lo_open);
-      const bool a_ends = a.hi_value < b.hi_value || (a.hi_value == b.hi_value && a.hi_open);
-      const Piece& lo = a_starts ? a : b;
-      const Piece& hi = a_ends ? a : b;
-      const bool is_point = lo.lo_value == hi.hi_value && !lo.lo_open && !hi.hi_open;
-      if (lo.lo_value < hi.hi_value || is_point) {
+      const int from = order_of_ends(a.lo, a.lo_value, b.lo, b.lo_value);
+      const int to = order_of_ends(a.hi, a.hi_value, b.hi, b.hi_value);
+      const Piece& lo = from > 0 || (from == 0 && a.lo_open) ? a : b;
+      const Piece& hi = to < 0 || (to == 0 && a.hi_open) ? a : b;
+      const int length = order_of_ends(lo.lo, lo.lo_value, hi.hi, hi.hi_value);
+      if (length < 0 || (length == 0 && !lo.lo_open && !hi.hi_open)) {
         out.push_back({lo.lo, hi.hi, lo.lo_open, hi.hi_open, lo.lo_value, hi.hi_value});
       }
       if (out.size() > 64) {
@@ -398,10 +436,8 @@ Side Ladder::evaluate_set(const Side& s) {
         inside = equal(one, other.child(j));
       }
     } else {
-      const double v = end_value(one);
       for (const Piece& piece : pieces) {
-        inside = inside || (piece.lo_value < v && v < piece.hi_value) ||
-                 (v == piece.lo_value && !piece.lo_open) || (v == piece.hi_value && !piece.hi_open);
+        inside = inside || contains(piece, one);
       }
     }
     if (inside == (s.kind() == Kind::kIntersection)) {
@@ -442,22 +478,29 @@ bool Ladder::sets_on_line_equal(const Side& gold, const Side& pred) {
   if (!pieces_of(gold, a) || !pieces_of(pred, b)) {
     return false;
   }
-  const auto normal = [](std::vector<Piece>& pieces) {
-    std::sort(pieces.begin(), pieces.end(), [](const Piece& x, const Piece& y) {
-      return x.lo_value != y.lo_value ? x.lo_value < y.lo_value : x.lo_open < y.lo_open;
-    });
+  const auto normal = [&](std::vector<Piece>& pieces) {
+    // By insertion: orders that fuel cut short need not be consistent, which std::sort relies on.
+    std::vector<Piece> sorted;
+    for (const Piece& piece : pieces) {
+      const auto at = std::find_if(sorted.begin(), sorted.end(), [&](const Piece& other) {
+        const int order = order_of_ends(piece.lo, piece.lo_value, other.lo, other.lo_value);
+        return order < 0 || (order == 0 && !piece.lo_open && other.lo_open);
+      });
+      sorted.insert(at, piece);
+    }
+    pieces = std::move(sorted);
     std::vector<Piece> merged;
     for (const Piece& piece : pieces) {
       if (!merged.empty()) {
         Piece& last = merged.back();
-        const double gap = piece.lo_value - last.hi_value;
-        const bool touch = std::abs(gap) < 1e-12 && !(piece.lo_open && last.hi_open);
-        if (gap < -1e-12 || touch) {
-          if (piece.hi_value > last.hi_value) {
+        const int gap = order_of_ends(piece.lo, piece.lo_value, last.hi, last.hi_value);
+        if (gap < 0 || (gap == 0 && !(piece.lo_open && last.hi_open))) {
+          const int longer = order_of_ends(piece.hi, piece.hi_value, last.hi, last.hi_value);
+          if (longer > 0) {
             last.hi = piece.hi;
             last.hi_value = piece.hi_value;
             last.hi_open = piece.hi_open;
-          } else if (piece.hi_value == last.hi_value) {
+          } else if (longer == 0) {
             last.hi_open = last.hi_open && piece.hi_open;
           }
           continue;

@@ -1,7 +1,8 @@
-// The parser's state and grammar, shared by the files that implement it: parser.cc (relations,
-// sums, products, powers, brackets), parser_commands.cc (LaTeX commands and functions),
+// The parser's state and grammar, shared by the files that implement it: parser.cc (whole answers),
+// parser_relations.cc, parser_products.cc (sums and products), parser_powers.cc (what follows a
+// value), parser_values.cc (values and brackets), parser_commands.cc and parser_functions.cc,
 // parser_calculus.cc (integrals, sums with bounds, limits), parser_matrix.cc, parser_gcd.cc,
-// parser_units.cc (what follows a value).
+// parser_units.cc.
 #pragma once
 
 #include <algorithm>

@@ -201,16 +201,26 @@ bool has_plus_minus(const Side& s) {
   return false;
 }
 
-Side difference_of(const Side& s) {
+Side negated(const Side& s) {
   const auto tree = s.copy_alone();
   Node negative;
   negative.kind = Kind::kNegative;
-  negative.children = {tree->at(tree->root).children[1]};
-  Node sum;
-  sum.kind = Kind::kSum;
-  sum.children = {tree->at(tree->root).children[0], tree->add(negative)};
-  const Id id = tree->add(sum);
-  return {tree, id};
+  negative.children = {tree->root};
+  tree->root = tree->add(std::move(negative));
+  return {tree, tree->root};
+}
+
+Side combined(Kind kind, const Side& a, const Side& b) {
+  const auto tree = a.copy_alone();
+  Node both;
+  both.kind = kind;
+  both.children = {tree->root, copy_subtree(*b.e, b.id, *tree)};
+  tree->root = tree->add(std::move(both));
+  return {tree, tree->root};
+}
+
+Side difference_of(const Side& s) {
+  return combined(Kind::kSum, s.child(0), negated(s.child(1)));
 }
 
 Side renamed(const Side& s, const std::string& from, const std::string& to) {

@@ -59,6 +59,9 @@ Side choose_signs(const Side& s, unsigned which);
 bool has_plus_minus(const Side& s);
 // The left side of a relation minus its right side.
 Side difference_of(const Side& s);
+// A copy with its sign turned; a sum or product of copies of two sides, which may be of two trees.
+Side negated(const Side& s);
+Side combined(Kind kind, const Side& a, const Side& b);
 // A copy with another name in place of `from`.
 Side renamed(const Side& s, const std::string& from, const std::string& to);
 // A copy with `scale * name + offset` in place of a name; scale 0: the number itself.

@@ -50,5 +50,16 @@ TEST(AnswerPartTest, SalvagesUnfinishedThinkingOnlyWhenAsked) {
   EXPECT_EQ(find_answer_part(text, true).to, text.size());
 }
 
+TEST(AnswerPartTest, TakesATextThatNothingClosesForThinkingWhereThePromptOpenedIt) {
+  const std::string open = "it is 4";
+  const AnswerPart part = find_answer_part(open, false, true);
+  EXPECT_TRUE(part.is_unfinished);
+  EXPECT_EQ(part.from, part.to);
+  EXPECT_EQ(find_answer_part(open, true, true).to, open.size());
+  const std::string closed = "it is 4</think>5";
+  const AnswerPart answer = find_answer_part(closed, false, true);
+  EXPECT_EQ(closed.substr(answer.from, answer.to - answer.from), "5");
+}
+
 }  // namespace
 }  // namespace r1eval

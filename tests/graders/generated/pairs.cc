@@ -509,6 +509,13 @@ Seen ratio_of(const TermPtr& a, const TermPtr& b) {
   return Seen::kSame;
 }
 
+// A side of an equation or inequality, rewritten. A hole in it would take a point away from the
+// solutions, so identities that divide by a symbol are not for them.
+TermPtr rewritten_side(const TermPtr& side, Random& random, int rounds) {
+  TermPtr other = rewrite(side, random, rounds);
+  return divides_by_symbols(other) ? side : other;
+}
+
 // A polynomial with rational coefficients in two or three names.
 TermPtr random_polynomial(Random& random, const std::vector<std::string>& names) {
   std::vector<TermPtr> terms;
@@ -547,8 +554,8 @@ std::optional<Terms> PairMaker::equations() {
     a = product(factor, a);
     b = product(factor, b);
   }
-  a = rewrite(a, random_, random_.between(0, 4));
-  b = rewrite(b, random_, random_.between(0, 2));
+  a = rewritten_side(a, random_, random_.between(0, 4));
+  b = rewritten_side(b, random_, random_.between(0, 2));
   const TermPtr pred =
       random_.one_in(2) ? make(Op::kRelation, {a, b}, "=") : make(Op::kRelation, {b, a}, "=");
   const Seen seen = ratio_of(gold, pred);
@@ -634,7 +641,7 @@ std::optional<Terms> PairMaker::inequalities() {
       std::swap(left, right);
       op = turned(op);
     }
-    const TermPtr other_left = rewrite(left, random_, random_.between(0, 2));
+    const TermPtr other_left = rewritten_side(left, random_, random_.between(0, 2));
     return make(Op::kRelation,
                 {compare(left, other_left) == Seen::kSame ? other_left : left, right},
                 std::string(1, op));

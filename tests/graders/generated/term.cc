@@ -75,6 +75,20 @@ bool has_decimals(const TermPtr& t) {
   return false;
 }
 
+bool divides_by_symbols(const TermPtr& t) {
+  if ((t->op == Op::kQuotient && has_symbols(t->kids[1])) ||
+      (t->op == Op::kPower && has_symbols(t->kids[0]) &&
+       (t->kids[1]->op != Op::kNumber || t->kids[1]->value < 0))) {
+    return true;
+  }
+  for (const TermPtr& kid : t->kids) {
+    if (kid && divides_by_symbols(kid)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 bool is_integer(const Fraction& q) {
   return mp::denominator(q) == 1;
 }

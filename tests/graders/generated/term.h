@@ -91,6 +91,8 @@ inline TermPtr call(const std::string& name, TermPtr a) {
 int size_of(const TermPtr& t);
 bool has_symbols(const TermPtr& t);
 bool has_decimals(const TermPtr& t);
+// Is there a division by something with a symbol? Its zeros are holes: x/x is 1 but for one point.
+bool divides_by_symbols(const TermPtr& t);
 bool is_integer(const Fraction& q);
 
 // The value at sample point `point`; nothing where a part is undefined, not real, or too large.
