@@ -149,6 +149,9 @@ Result<OrderedJson> run_row(Sandbox& sandbox, const Json& row, const std::string
     out["elapsed_s"] = run.elapsed_s;
     out["peak_mib"] = judgement.peak_mib;
     out["kill_us"] = run.kill_us;
+    if (judgement.n_reruns > 0) {
+      out["reruns"] = judgement.n_reruns;
+    }
     out["level"] = sandbox_level_name(sandbox.level());
     out["layers"] = sandbox.active_layers();
     if (judgement.verdict != CodeVerdict::kOk) {

@@ -193,6 +193,9 @@ OrderedJson judgement_json(const Judgement& judgement) {
   json["cpu_s"] = rounded(judgement.cpu_s, 1e6);
   json["wall_s"] = rounded(judgement.wall_s, 1e6);
   json["peak_mib"] = rounded(judgement.peak_mib, 100);
+  if (judgement.n_reruns > 0) {
+    json["reruns"] = judgement.n_reruns;
+  }
   if (judgement.verdict != CodeVerdict::kOk) {
     json["detail"] = judgement.detail;
     json["input"] = judgement.input;

@@ -29,6 +29,7 @@ struct SlotRun {
   std::string_view stdin_bytes;
   std::int64_t stdout_bytes = 0;
   std::int64_t result_bytes = 0;
+  bool is_quiet = false;  // with no ordinary run beside it (slots.h)
 };
 
 // What came out, and what the sandbox makes of it. `result_bytes` is without the leading "begun"

@@ -182,6 +182,7 @@ class Judge {
   void add_resources(const RunResult& run) {
     judgement_.cpu_s += run.cpu_s;
     judgement_.wall_s += run.wall_s;
+    judgement_.n_reruns += run.was_rerun ? 1 : 0;
     judgement_.peak_mib = std::max(judgement_.peak_mib, run.peak_mib);
   }
 

@@ -60,7 +60,8 @@ struct Judgement {
   std::vector<LcbResult> results;  // up to and with the first failing test
   double cpu_s = 0;                // of all runs
   double wall_s = 0;
-  double peak_mib = 0;  // of the largest run
+  double peak_mib = 0;        // of the largest run
+  std::int64_t n_reruns = 0;  // runs done again as the machine was busy (sandbox.h)
   // For people, each cut in the middle.
   std::string detail;    // how it failed
   std::string input;     // of the failing test

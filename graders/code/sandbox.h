@@ -112,6 +112,7 @@ struct RunResult {
   double peak_mib = 0;
   std::int64_t kill_us = 0;    // from the decision to kill, or the end, to an empty slot
   bool ended_process = false;  // run_shared(): the process is gone with this result
+  bool was_rerun = false;      // a time limit was reached on a busy machine; this is the second run
 };
 
 // One layer of isolation, as probed on this machine.
@@ -137,7 +138,10 @@ class Sandbox {
   Sandbox(const Sandbox&) = delete;
   Sandbox& operator=(const Sandbox&) = delete;
 
-  // One program on one input in a process of its own. C++ is compiled first, once per source.
+  // One program on one input in a process of its own. C++ is compiled first, once per source. A run
+  // that reaches a time limit while it often had to wait for a processor is done again with no
+  // other run beside it, and the second run counts: processor time, too, gets dearer on a busy
+  // machine.
   RunResult run(const ProgramSpec& program, const RunInput& input, const RunLimits& limits);
 
   // One process for all inputs, in order, as CodeProfile::kLcbOfficial wants it (Python only).
@@ -146,7 +150,8 @@ class Sandbox {
   // per input and counts wall time in whole seconds, as LiveCodeBench's alarm does. A result's
   // stdout_bytes is the captured text in kStdin mode (UTF-8, lone surrogates as three bytes).
   // Returns a kSandboxError result if our own machinery failed (nothing that was delivered counts
-  // then), else the last delivered one.
+  // then), else the last delivered one. Time limits on a busy machine are treated as run() does:
+  // the inputs up to there are given again, and only results that were not delivered yet are.
   RunResult run_shared(const ProgramSpec& program, std::span<const RunInput> inputs,
                        const RunLimits& limits,
                        const std::function<bool(std::size_t, const RunResult&)>& on_result);

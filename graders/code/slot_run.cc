@@ -94,7 +94,7 @@ SlotOutcome run_on_slot(SlotPool& slots, const SlotRun& run, const PumpResultWat
     if (attempt > 0 && may_retry && !may_retry()) {
       break;
     }
-    SlotPool::Lease lease(slots);
+    SlotPool::Lease lease(slots, run.is_quiet);
     const int socket = lease.socket();
     if (socket < 0) {
       failure = "the supervisor could not be started";

@@ -2,11 +2,20 @@
 
 #include <algorithm>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "base/log.h"
 
 namespace r1eval {
+namespace {
+
+int most_quiet_runs() {
+  static const int n = std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2);
+  return n;
+}
+
+}  // namespace
 
 SlotPool::SlotPool(std::vector<Supervisor> supervisors, const wire::Config& config)
     : config_(config) {
@@ -37,17 +46,28 @@ void SlotPool::set_headers(const std::string& folder) {
   ++generation_;
 }
 
-SlotPool::Lease::Lease(SlotPool& pool) : pool_(pool), index_(0) {
+SlotPool::Lease::Lease(SlotPool& pool, bool quiet) : pool_(pool), index_(0), quiet_(quiet) {
   std::unique_lock<std::mutex> lock(pool_.mutex_);
   const std::uint64_t ticket = pool_.next_ticket_++;
-  pool_.waiting_.push_back(ticket);
+  // Quiet runs in front: the slots then fall silent once for all of them. None waits for ever, as
+  // an ordinary run asks for one quiet run at most.
+  if (quiet) {
+    pool_.waiting_.push_front(ticket);
+  } else {
+    pool_.waiting_.push_back(ticket);
+  }
   const auto free_slot = [this] {
     return std::find_if(pool_.slots_.begin(), pool_.slots_.end(),
                         [](const Slot& slot) { return slot.is_free; });
   };
-  pool_.changed_.wait(
-      lock, [&] { return pool_.waiting_.front() == ticket && free_slot() != pool_.slots_.end(); });
+  const auto may_go = [&] {
+    const bool is_silent =
+        quiet ? pool_.n_ordinary_ == 0 && pool_.n_quiet_ < most_quiet_runs() : pool_.n_quiet_ == 0;
+    return pool_.waiting_.front() == ticket && is_silent && free_slot() != pool_.slots_.end();
+  };
+  pool_.changed_.wait(lock, may_go);
   pool_.waiting_.pop_front();
+  ++(quiet ? pool_.n_quiet_ : pool_.n_ordinary_);
   const auto slot = free_slot();
   slot->is_free = false;
   index_ = static_cast<std::size_t>(slot - pool_.slots_.begin());
@@ -59,6 +79,7 @@ SlotPool::Lease::~Lease() {
   {
     const std::lock_guard<std::mutex> lock(pool_.mutex_);
     pool_.slots_[index_].is_free = true;
+    --(quiet_ ? pool_.n_quiet_ : pool_.n_ordinary_);
   }
   pool_.changed_.notify_all();
 }

@@ -1,4 +1,8 @@
 // The slots of a sandbox: supervisors, lent to one run each, in order of arrival.
+//
+// A run that asks for quiet goes before the others and has no ordinary run beside it, and at most
+// one other quiet one for every second processor: so it gets the processor time that a verdict on
+// time needs, whatever number of slots the caller chose.
 #pragma once
 
 #include <condition_variable>
@@ -20,7 +24,7 @@ class SlotPool {
 
   class Lease {
    public:
-    explicit Lease(SlotPool& pool);
+    explicit Lease(SlotPool& pool, bool quiet = false);
     ~Lease();
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
@@ -33,6 +37,7 @@ class SlotPool {
    private:
     SlotPool& pool_;
     std::size_t index_;
+    bool quiet_;
   };
 
   // Slots started from now on, and each slot at its next lease, use this folder of headers.
@@ -54,6 +59,8 @@ class SlotPool {
   wire::Config config_;
   std::uint64_t generation_ = 0;
   std::vector<Slot> slots_;
+  int n_ordinary_ = 0;  // lent
+  int n_quiet_ = 0;
 };
 
 }  // namespace r1eval

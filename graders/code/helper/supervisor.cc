@@ -88,10 +88,7 @@ int Supervisor::main_loop() {
   stop_slot();
   cgroup_.close();
   if (!has_namespaces_ && scratch_[0] != '\0' && std::strcmp(scratch_, "/tmp") != 0) {
-    const int dir = open(scratch_, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir >= 0) {
-      remove_tree_contents(dir, 0);
-    }
+    remove_tree_contents(scratch_);
     rmdir(scratch_);
   }
   return 0;

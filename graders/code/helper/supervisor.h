@@ -14,8 +14,8 @@
 
 namespace r1eval::helper {
 
-// Removes what is in the folder `dir`, which is closed. Never follows links.
-void remove_tree_contents(int dir, int depth);
+// Removes what is in the folder `path`, however deep and locked. Never follows links below it.
+void remove_tree_contents(const char* path);
 
 class Supervisor {
  public:

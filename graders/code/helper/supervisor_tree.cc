@@ -15,12 +15,19 @@
 
 namespace r1eval::helper {
 
-void remove_tree_contents(int dir, int depth) {
-  DIR* stream = depth > 64 ? nullptr : fdopendir(dir);
+namespace {
+
+constexpr int kMaxDepth = 32;  // a descriptor each
+
+// Removes what is in the folder `dir`, which is closed. What lies too deep is moved up into `top`.
+// False: something was moved, so that another round is needed.
+bool remove_contents(int dir, int top, int depth) {
+  DIR* stream = fdopendir(dir);
   if (stream == nullptr) {
     close(dir);
-    return;
+    return true;
   }
+  bool is_done = true;
   while (const dirent* entry = readdir(stream)) {
     if (std::strcmp(entry->d_name, ".") == 0 || std::strcmp(entry->d_name, "..") == 0) {
       continue;
@@ -28,15 +35,47 @@ void remove_tree_contents(int dir, int depth) {
     if (unlinkat(dirfd(stream), entry->d_name, 0) == 0) {
       continue;
     }
+
+    struct stat status {};
+
+    if (fstatat(dirfd(stream), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISDIR(status.st_mode)) {
+      continue;
+    }
+    // No process is left that could put a link in its place.
+    fchmodat(dirfd(stream), entry->d_name, 0700, 0);
+    if (depth >= kMaxDepth) {
+      static unsigned n_moved = 0;
+      char name[32];
+      std::snprintf(name, sizeof name, "r1eval-%u", n_moved++);
+      is_done = renameat(dirfd(stream), entry->d_name, top, name) != 0 && is_done;
+      continue;
+    }
     const int inner =
         openat(dirfd(stream), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (inner >= 0) {
-      fchmod(inner, 0700);
-      remove_tree_contents(inner, depth + 1);
+      is_done = remove_contents(inner, top, depth + 1) && is_done;
     }
     unlinkat(dirfd(stream), entry->d_name, AT_REMOVEDIR);
   }
   closedir(stream);
+  return is_done;
+}
+
+}  // namespace
+
+void remove_tree_contents(const char* path) {
+  // Its owner may have locked the folder itself.
+  chmod(path, 0700);
+  bool is_done = false;
+  for (int round = 0; round < 100'000 && !is_done; ++round) {
+    const int top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int dir = top < 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    is_done = dir < 0 || remove_contents(dir, top, 0);
+    if (top >= 0) {
+      close(top);
+    }
+  }
 }
 
 // Every process below this one that is no fork server: what level C has in place of a namespace. As
@@ -130,9 +169,8 @@ void Supervisor::clean_without_namespaces(const wire::Request& request) {
     }
     usleep(round < 20 ? 100 : 1000);
   }
-  const int dir = open(scratch_, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (dir >= 0 && std::strcmp(scratch_, "/tmp") != 0) {
-    remove_tree_contents(dir, 0);
+  if (std::strcmp(scratch_, "/tmp") != 0) {
+    remove_tree_contents(scratch_);
   }
 }
 

@@ -3,13 +3,57 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include "graders/code/judge.h"
 #include "graders/code/sandbox.h"
 
 namespace r1eval {
+
+// Programs of a judge go to the sandbox; what the last one did is kept.
+class SandboxCode : public CodeExecutor {
+ public:
+  explicit SandboxCode(Sandbox& sandbox) : sandbox_(sandbox) {}
+
+  RunResult run(const ProgramSpec& program, const RunInput& input,
+                const RunLimits& limits) override {
+    return last = sandbox_.run(program, input, limits);
+  }
+
+  RunResult run_shared(
+      const ProgramSpec& program, std::span<const RunInput> inputs, const RunLimits& limits,
+      const std::function<bool(std::size_t, const RunResult&)>& on_result) override {
+    return last = sandbox_.run_shared(program, inputs, limits, on_result);
+  }
+
+  RunResult last;
+
+ private:
+  Sandbox& sandbox_;
+};
+
+// Calls each(i) for i below n from n_threads threads.
+inline void run_on_threads(std::size_t n, int n_threads,
+                           const std::function<void(std::size_t)>& each) {
+  std::atomic<std::size_t> next = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < n_threads; ++t) {
+    threads.emplace_back([&] {
+      for (std::size_t i = next++; i < n; i = next++) {
+        each(i);
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+}
 
 struct OpenedSandbox {
   std::unique_ptr<Sandbox> sandbox;
