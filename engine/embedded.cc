@@ -26,21 +26,21 @@ constexpr std::int64_t kCacheBytes = std::int64_t{2} << 30;
 class EmbeddedBackend : public Backend {
  public:
   Status open(const std::string& path, const std::string& name, const BackendOptions& options) {
-    R1_TRY(const GgufFile file, GgufFile::open(path));
-    R1_TRY(tokenizer_, Tokenizer::from_gguf(file));
-    Result<ChatTemplate> chat = chat_template_of(file, *tokenizer_);
+    R1_TRY(const std::unique_ptr<Checkpoint> checkpoint, Checkpoint::open(path));
+    R1_TRY(tokenizer_, checkpoint->tokenizer());
+    Result<ChatTemplate> chat = checkpoint->chat_template(*tokenizer_);
     if (!chat) {
       return chat.error();
     }
     template_ = std::make_unique<ChatTemplate>(std::move(chat).value());
-    R1_TRY(const ModelConfig config, read_model_config(file));
+    R1_TRY(const ModelConfig config, checkpoint->config());
     context_tokens_ = config.context_tokens;
     if (options.context_tokens > 0) {
       context_tokens_ = std::min(context_tokens_, options.context_tokens);
     }
     max_sequences_ = options.concurrency > 0 ? options.concurrency : kDefaultSequences;
     const std::int64_t token_bytes =
-        config.n_layers * config.n_kv_heads * config.head_dim * 2 *
+        config.n_layers * config.cache_values() *
         static_cast<std::int64_t>(options.numerics == "reference" ? sizeof(float) : 2);
     CpuRunnerOptions runner;
     runner.numerics = options.numerics == "reference" ? Numerics::kReference : Numerics::kFast;
@@ -48,13 +48,13 @@ class EmbeddedBackend : public Backend {
     runner.cache_tokens = std::max(
         context_tokens_, std::min(max_sequences_ * context_tokens_, kCacheBytes / token_bytes));
     runner.max_step_tokens = std::max<std::int64_t>(512, max_sequences_ + 256);
-    R1_TRY(runner_, make_cpu_runner(file, runner));
-    file.release_pages();
+    R1_TRY(runner_, make_cpu_runner(*checkpoint, runner));
+    checkpoint->release_pages();
 
-    R1_TRY(const std::string sha256, model_sha256(path));
+    R1_TRY(const std::string sha256, checkpoint_sha256(*checkpoint));
     const CpuRunnerInfo info = runner_->info();
     capabilities_.model = name;
-    capabilities_.model_identity = "gguf sha256:" + sha256;
+    capabilities_.model_identity = checkpoint->format() + " sha256:" + sha256;
     capabilities_.context_tokens = context_tokens_;
     capabilities_.is_deterministic = true;
     if (!options.think_open.empty()) {
@@ -173,26 +173,12 @@ class EmbeddedBackend : public Backend {
 
 }  // namespace
 
-Result<std::unique_ptr<Backend>> open_embedded_backend(const std::string& gguf_path,
+Result<std::unique_ptr<Backend>> open_embedded_backend(const std::string& path,
                                                        const std::string& name,
                                                        const BackendOptions& options) {
   auto backend = std::make_unique<EmbeddedBackend>();
-  R1_RETURN_IF_ERROR(backend->open(gguf_path, name, options));
+  R1_RETURN_IF_ERROR(backend->open(path, name, options));
   return std::unique_ptr<Backend>(std::move(backend));
-}
-
-Result<ChatTemplate> chat_template_of(const GgufFile& file, const Tokenizer& tokenizer) {
-  R1_TRY(const auto source, file.get_string("tokenizer.chat_template"));
-  if (source) {
-    return ChatTemplate::parse(*source, tokenizer.bos_text(), tokenizer.eos_text());
-  }
-  if (tokenizer.has_token("<|im_start|>") && tokenizer.has_token("<|im_end|>")) {
-    return ChatTemplate::parse(kChatMlTemplate, tokenizer.bos_text(), tokenizer.eos_text());
-  }
-  return fail(ErrorCode::kUnsupported,
-              fmt::format("{}: the file has no chat template, so there is no telling how its model "
-                          "wants to be asked; use an instruction-tuned file",
-                          file.path()));
 }
 
 Result<std::string> model_sha256(const std::string& path) {
@@ -213,6 +199,19 @@ Result<std::string> model_sha256(const std::string& path) {
     (void)write_file_atomic(memo, hash);  // a cache that cannot be written only costs time
   }
   return hash;
+}
+
+Result<std::string> checkpoint_sha256(const Checkpoint& checkpoint) {
+  const std::vector<std::string> files = checkpoint.files();
+  if (files.size() == 1) {
+    return model_sha256(files.front());
+  }
+  std::string all;
+  for (const std::string& file : files) {
+    R1_TRY(const std::string hash, model_sha256(file));
+    all += fmt::format("{} {}\n", hash, file.substr(file.find_last_of('/') + 1));
+  }
+  return sha256_hex(all);
 }
 
 }  // namespace r1eval

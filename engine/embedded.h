@@ -1,4 +1,4 @@
-// The embedded engine as a Backend: a GGUF file, its tokenizer and chat template, the forward pass
+// The embedded engine as a Backend: a checkpoint, its tokenizer and chat template, the forward pass
 // and the scheduler.
 #pragma once
 
@@ -6,23 +6,21 @@
 #include <string>
 
 #include "engine/backend.h"
-#include "engine/model/chat_template.h"
-#include "engine/model/gguf.h"
-#include "engine/model/tokenizer.h"
+#include "engine/model/checkpoint.h"
 #include "engine/registry.h"
 
 namespace r1eval {
 
 // Errors: kNotFound, kParse, kUnsupported (architecture, tensor type, tokenizer),
 // kResourceExhausted (memory, with the numbers). `name` stands in records as the model's name.
-Result<std::unique_ptr<Backend>> open_embedded_backend(const std::string& gguf_path,
+Result<std::unique_ptr<Backend>> open_embedded_backend(const std::string& path,
                                                        const std::string& name,
                                                        const BackendOptions& options);
 
-// The file's chat template, or ChatML where the vocabulary has its tokens. Errors: kUnsupported.
-Result<ChatTemplate> chat_template_of(const GgufFile& file, const Tokenizer& tokenizer);
-
 // SHA-256 of a large file, remembered by path, size and time of change.
 Result<std::string> model_sha256(const std::string& path);
+
+// Of all files that the model's behaviour depends on: the file's own where there is one.
+Result<std::string> checkpoint_sha256(const Checkpoint& checkpoint);
 
 }  // namespace r1eval

@@ -48,11 +48,11 @@ Result<std::unique_ptr<Backend>> open_backend(const BackendOptions& options) {
     return open_embedded_backend(path, model, with_tags);
   }
   if (is_directory(model)) {
-    return fail(
-        ErrorCode::kUnsupported,
-        fmt::format("--model {}: checkpoint folders (safetensors) are not read yet: use a .gguf "
-                    "file of it, or serve it and use NAME@URL",
-                    model));
+    std::string folder = model;
+    while (folder.size() > 1 && folder.back() == '/') {
+      folder.pop_back();
+    }
+    return open_embedded_backend(folder, file_stem(folder), options);
   }
   if (model.find('/') != std::string::npos || model.ends_with(".gguf")) {
     return open_embedded_backend(model, file_stem(model), options);
@@ -69,7 +69,8 @@ Result<std::unique_ptr<Backend>> open_backend(const BackendOptions& options) {
 }
 
 std::map<std::string, std::string> list_backends() {
-  return {{"embedded", "GGUF files of llama and qwen2 models, on the CPU"},
+  return {{"embedded",
+           "GGUF files and checkpoint folders of llama, qwen2 and DeepSeek models, on the CPU"},
           {"mock", "completions from a script (mock:SCRIPT.jsonl)"},
           {"openai", "any OpenAI-compatible endpoint (NAME@URL)"}};
 }

@@ -19,7 +19,10 @@
 #include "base/log.h"
 #include "engine/catalog.h"
 #include "engine/cpu/cpu_runner.h"
+#include "engine/cpu/memory.h"
+#include "engine/cpu/weights.h"
 #include "engine/embedded.h"
+#include "engine/model/model_size.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "harness/command.h"
@@ -53,8 +56,8 @@ Result<std::unique_ptr<Tokenizer>> open_tokenizer(const std::string& model,
   if (path.ends_with(".json")) {
     R1_TRY(tokenizer, Tokenizer::from_tokenizer_json_file(path));
   } else {
-    R1_TRY(const GgufFile file, GgufFile::open(path));
-    R1_TRY(tokenizer, Tokenizer::from_gguf(file));
+    R1_TRY(const std::unique_ptr<Checkpoint> checkpoint, Checkpoint::open_description(path));
+    R1_TRY(tokenizer, checkpoint->tokenizer());
   }
   if (!pre.empty()) {
     R1_RETURN_IF_ERROR(tokenizer->set_pre_tokenizer(pre));
@@ -98,45 +101,113 @@ struct Flags {
 
 // ---- inspect ------------------------------------------------------------------------------------
 
+double gigabytes(std::int64_t bytes) {
+  return static_cast<double>(bytes) / 1e9;
+}
+
+// Bytes of the weights: the file's where they are there, else what the configuration implies.
+std::int64_t stored_weight_bytes(const Checkpoint& checkpoint, const ModelConfig& config,
+                                 const ModelSize& size) {
+  if (checkpoint.tensors().empty()) {
+    const std::int64_t others = size.total_parameters - size.fp8_parameters;
+    // FP8: a byte each and a float32 factor per 128 x 128; two bytes each otherwise.
+    return config.has_fp8_weights
+               ? size.fp8_parameters + size.fp8_parameters / (128 * 128) * 4 + 2 * others
+               : 2 * size.total_parameters;
+  }
+  std::int64_t bytes = 0;
+  for (const CheckpointTensor& tensor : checkpoint.tensors()) {
+    bytes += static_cast<std::int64_t>(tensor.bytes.size() + tensor.scales.size());
+  }
+  return bytes;
+}
+
+void inspect_config(const Checkpoint& checkpoint, const ModelConfig& config, OrderedJson& out) {
+  out["architecture"] = config.architecture;
+  out["name"] = config.name;
+  out["n_layers"] = config.n_layers;
+  out["n_heads"] = config.n_heads;
+  out["n_kv_heads"] = config.n_kv_heads;
+  out["head_dim"] = config.head_dim;
+  out["hidden_dim"] = config.hidden_dim;
+  out["ffn_dim"] = config.ffn_dim;
+  out["vocab_size"] = config.vocab_size;
+  out["context_tokens"] = config.context_tokens;
+  out["rope_scaling"] = config.rope_scaling;
+  out["tied_head"] = config.tied_head;
+  if (config.is_latent()) {
+    const LatentAttention& a = config.latent;
+    out["latent_attention"] = {{"q_rank", a.q_rank},
+                               {"kv_rank", a.kv_rank},
+                               {"nope_dim", a.nope_dim},
+                               {"rope_dim", a.rope_dim},
+                               {"value_dim", a.value_dim}};
+  }
+  if (config.experts.n_routed > 0) {
+    const Experts& e = config.experts;
+    out["experts"] = {{"routed", e.n_routed},         {"per_token", e.n_used},
+                      {"shared", e.n_shared},         {"ffn_dim", e.ffn_dim},
+                      {"groups", e.router.n_groups},  {"groups_used", e.router.n_groups_used},
+                      {"dense_layers", e.first_layer}};
+  }
+  const ModelSize size = model_size(config);
+  out["total_parameters"] = size.total_parameters;
+  out["active_parameters"] = size.active_parameters;
+  out["active_parameters_with_embedding"] = size.active_with_embedding;
+  out["counted"] = fmt::format(
+      "total: all weights of the main model{}; active: what one token is multiplied with, the "
+      "output head included, the embedding's lookup not",
+      config.n_prediction_layers > 0 ? ", without the extra prediction layer" : "");
+  // 2 bytes a value, as BF16 and F16 caches take.
+  out["cache_bytes_per_token"] = size.cache_values_per_token * 2;
+  out["flops_per_token"] = size.flops_per_token;
+  out["flops_per_token_and_cached_token"] = size.flops_per_cached_token;
+  const std::int64_t weights = stored_weight_bytes(checkpoint, config, size);
+  const std::int64_t cache = size.cache_values_per_token * 2 * config.context_tokens;
+  const std::int64_t available = cpu::available_memory_bytes();
+  out["weight_bytes"] = weights;
+  out["available_memory_bytes"] = available;
+  out["fits"] = available < 0 || weights + cache <= available;
+  out["memory_plan"] = fmt::format(
+      "{:.3g}B parameters{} need {:.3g} GB, the cache of one sequence of {} tokens {:.3g} GB; "
+      "{:.3g} "
+      "GB are available",
+      static_cast<double>(size.total_parameters) / 1e9, config.has_fp8_weights ? " in FP8" : "",
+      gigabytes(weights), config.context_tokens, gigabytes(cache), gigabytes(available));
+}
+
 Status inspect(const Flags& flags) {
   R1_TRY(const std::string path, model_path(flags.model));
-  R1_TRY(const GgufFile file, GgufFile::open(path));
+  R1_TRY(const std::unique_ptr<Checkpoint> checkpoint, Checkpoint::open_description(path));
   OrderedJson out;
   out["path"] = path;
-  out["bytes"] = file.total_bytes();
+  out["format"] = checkpoint->format();
+  out["bytes"] = checkpoint->total_bytes();
   std::map<std::string, std::int64_t> types;
-  std::int64_t weight_bytes = 0;
-  for (const GgufTensor& tensor : file.tensors()) {
+  for (const CheckpointTensor& tensor : checkpoint->tensors()) {
     ++types[std::string(tensor_type_info(tensor.type).name)];
-    weight_bytes += static_cast<std::int64_t>(tensor.bytes.size());
   }
-  out["tensors"] = file.tensors().size();
+  out["tensors"] = checkpoint->tensors().size();
   out["tensor_types"] = types;
-  out["weight_bytes"] = weight_bytes;
   OrderedJson unsupported = OrderedJson::array();
-  const Result<ModelConfig> config = read_model_config(file);
+  const Result<ModelConfig> config = checkpoint->config();
   if (config) {
-    out["architecture"] = config->architecture;
-    out["name"] = config->name;
-    out["n_layers"] = config->n_layers;
-    out["n_heads"] = config->n_heads;
-    out["n_kv_heads"] = config->n_kv_heads;
-    out["head_dim"] = config->head_dim;
-    out["hidden_dim"] = config->hidden_dim;
-    out["ffn_dim"] = config->ffn_dim;
-    out["vocab_size"] = config->vocab_size;
-    out["context_tokens"] = config->context_tokens;
-    out["rope_scaling"] = config->rope_scaling;
-    out["tied_head"] = config->tied_head;
-    out["cache_bytes_per_token"] = config->n_layers * config->n_kv_heads * config->head_dim * 2 * 2;
+    inspect_config(*checkpoint, *config, out);
   } else {
     unsupported.push_back(config.error().message);
   }
-  const Result<std::unique_ptr<Tokenizer>> tokenizer = Tokenizer::from_gguf(file);
+  if (checkpoint->tensors().empty()) {
+    unsupported.push_back("the weights are not there, only their description");
+  } else if (config) {
+    if (const auto bytes = cpu::packed_weight_bytes(*checkpoint, *config, false); !bytes) {
+      unsupported.push_back(bytes.error().message);
+    }
+  }
+  const Result<std::unique_ptr<Tokenizer>> tokenizer = checkpoint->tokenizer();
   if (tokenizer) {
     out["tokenizer"] = (*tokenizer)->family();
     out["tokens"] = (*tokenizer)->vocab_size();
-    const Result<ChatTemplate> chat = chat_template_of(file, **tokenizer);
+    const Result<ChatTemplate> chat = checkpoint->chat_template(**tokenizer);
     out["chat_template"] = chat.has_value();
     if (!chat) {
       unsupported.push_back(chat.error().message);
@@ -150,7 +221,7 @@ Status inspect(const Flags& flags) {
     return ok_status();
   }
   for (const auto& [key, value] : out.items()) {
-    std::printf("%-22s %s\n", key.c_str(),
+    std::printf("%-32s %s\n", key.c_str(),
                 value.is_string() ? value.get<std::string>().c_str() : dump_json(value).c_str());
   }
   return ok_status();
@@ -205,9 +276,9 @@ Result<ChatTemplate> open_template(const Flags& flags) {
     return fail(ErrorCode::kInvalidArgument, "MODEL 'none' needs --template-file F");
   }
   R1_TRY(const std::string path, model_path(flags.model));
-  R1_TRY(const GgufFile file, GgufFile::open(path));
-  R1_TRY(const std::unique_ptr<Tokenizer> tokenizer, Tokenizer::from_gguf(file));
-  return chat_template_of(file, *tokenizer);
+  R1_TRY(const std::unique_ptr<Checkpoint> checkpoint, Checkpoint::open_description(path));
+  R1_TRY(const std::unique_ptr<Tokenizer> tokenizer, checkpoint->tokenizer());
+  return checkpoint->chat_template(*tokenizer);
 }
 
 Result<int> render_template(const Flags& flags) {
@@ -363,8 +434,8 @@ Result<int> loglikelihood(Flags flags) {
 
 Status generate(const Flags& flags) {
   R1_TRY(const std::string path, model_path(flags.model));
-  R1_TRY(const GgufFile file, GgufFile::open(path));
-  R1_TRY(const std::unique_ptr<Tokenizer> tokenizer, Tokenizer::from_gguf(file));
+  R1_TRY(const std::unique_ptr<Checkpoint> checkpoint, Checkpoint::open(path));
+  R1_TRY(const std::unique_ptr<Tokenizer> tokenizer, checkpoint->tokenizer());
   Flags with_numerics = flags;
   R1_TRY(const std::unique_ptr<CpuRunner> runner, open_runner(with_numerics, 16384));
   std::string text = flags.prompt;
@@ -375,7 +446,7 @@ Status generate(const Flags& flags) {
     }
   }
   if (flags.chat) {
-    R1_TRY(const ChatTemplate chat, chat_template_of(file, *tokenizer));
+    R1_TRY(const ChatTemplate chat, checkpoint->chat_template(*tokenizer));
     R1_TRY(text, chat.render({{"user", text}}, true));
   }
   EncodeOptions options;

@@ -62,7 +62,11 @@ struct AttentionTask {
   std::int64_t n_columns = 0;  // 1 to kMaxAttentionColumns
   std::int64_t head_dim = 0;   // values of a query and of a key
   std::int64_t value_dim = 0;  // row stride of the value pages: a multiple of 16
-  std::int64_t out_dim = 0;    // values of an output, at most value_dim
+  // Not 0: the cache holds one row a token, which is the key and whose first values are the value
+  // (latent attention). Its stride, a multiple of 16, at least head_dim and value_dim; key pages
+  // are (kPageTokens, row_stride), value pages there are none.
+  std::int64_t row_stride = 0;
+  std::int64_t out_dim = 0;  // values of an output, at most value_dim
   float scale = 1.0F;
   bool cache_is_f16 = false;  // else F32
   // Page p begins at keys + p * page_stride (in values of the cache's type).
@@ -75,8 +79,10 @@ struct AttentionTask {
 };
 
 // Floats of scratch that a task needs.
-constexpr std::int64_t attention_scratch_floats(std::int64_t head_dim, std::int64_t value_dim) {
-  const std::int64_t wider = head_dim > value_dim ? head_dim : value_dim;
+constexpr std::int64_t attention_scratch_floats(std::int64_t head_dim, std::int64_t value_dim,
+                                                std::int64_t row_stride = 0) {
+  const std::int64_t widest = head_dim > value_dim ? head_dim : value_dim;
+  const std::int64_t wider = widest > row_stride ? widest : row_stride;
   return kMaxAttentionColumns * (head_dim + kSpanTokens + 16 + 2 * value_dim) +
          kPageTokens * wider + 64;
 }

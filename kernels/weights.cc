@@ -3,6 +3,7 @@
 // Source  block structures: ggml-common.h and the dequantisation rules of ggml's k-quants.
 #include "kernels/weights.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/check.h"
@@ -154,8 +155,15 @@ Block32 read_block(StoredFormat format, const std::byte* row, std::int64_t group
   return out;
 }
 
-float read_float(StoredFormat format, const std::byte* row, std::int64_t i) {
+float f8_factor(const std::byte* scales, std::int64_t column) {
+  return scales == nullptr ? 1.0F : load<float>(scales + column / kF8BlockColumns * 4);
+}
+
+float read_float(StoredFormat format, const StoredRow& stored, std::int64_t i) {
+  const std::byte* row = stored.values;
   switch (format) {
+    case StoredFormat::kF8_E4M3:
+      return f8_to_float(static_cast<std::uint8_t>(row[i])) * f8_factor(stored.scales, i);
     case StoredFormat::kF32:
       return load<float>(row + 4 * i);
     case StoredFormat::kF16:
@@ -167,7 +175,7 @@ float read_float(StoredFormat format, const std::byte* row, std::int64_t i) {
 
 bool is_float(StoredFormat format) {
   return format == StoredFormat::kF32 || format == StoredFormat::kF16 ||
-         format == StoredFormat::kBF16;
+         format == StoredFormat::kBF16 || format == StoredFormat::kF8_E4M3;
 }
 
 template <typename T>
@@ -175,35 +183,53 @@ void store(std::byte* to, T value) {
   std::memcpy(to, &value, sizeof value);
 }
 
-void pack_float_tile(StoredFormat format, const PackedLayout& layout,
-                     const std::byte* const* rows16, std::int64_t columns, std::byte* tile) {
+void pack_f8_tile(const StoredRow* rows16, std::int64_t columns, std::byte* tile) {
   for (std::int64_t r = 0; r < kTileRows; ++r) {
-    const std::byte* row = rows16[r];
+    const StoredRow& row = rows16[r];
+    for (std::int64_t begin = 0; begin < columns; begin += kF8BlockColumns) {
+      std::byte* block = tile + PackedLayout::f8_block_at(begin / kF8BlockColumns);
+      store(block + r * 4, row.values == nullptr ? 0.0F : 256.0F * f8_factor(row.scales, begin));
+      const std::int64_t n = std::min(columns - begin, kF8BlockColumns);
+      for (std::int64_t k = 0; k < n; ++k) {
+        block[64 + k * kTileRows + r] =
+            row.values == nullptr ? std::byte{0} : row.values[begin + k];
+      }
+    }
+  }
+}
+
+void pack_f32_row(StoredFormat format, const StoredRow& row, std::int64_t columns,
+                  std::byte* first) {
+  float values[256] = {};
+  const std::int64_t step = is_float(format) ? 1 : stored_block_values(format);
+  for (std::int64_t k = 0; k < columns; k += step) {
+    if (row.values != nullptr && step == 1) {
+      values[0] = read_float(format, row, k);
+    } else if (row.values != nullptr) {
+      dequantize_row(format, row.values + k / step * stored_block_bytes(format), step, values);
+    }
+    for (std::int64_t i = 0; i < step; ++i) {
+      store(first + (k + i) * kTileRows * 4, values[i]);
+    }
+  }
+}
+
+void pack_float_tile(StoredFormat format, const PackedLayout& layout, const StoredRow* rows16,
+                     std::int64_t columns, std::byte* tile) {
+  if (layout.form == PackedForm::kF8) {
+    pack_f8_tile(rows16, columns, tile);
+    return;
+  }
+  for (std::int64_t r = 0; r < kTileRows; ++r) {
     if (layout.form == PackedForm::kF32) {
-      if (row == nullptr) {
-        for (std::int64_t k = 0; k < columns; ++k) {
-          store(tile + (k * kTileRows + r) * 4, 0.0F);
-        }
-      } else if (is_float(format)) {
-        for (std::int64_t k = 0; k < columns; ++k) {
-          store(tile + (k * kTileRows + r) * 4, read_float(format, row, k));
-        }
-      } else {
-        float values[256];
-        const std::int64_t step = stored_block_values(format);
-        for (std::int64_t k = 0; k < columns; k += step) {
-          dequantize_row(format, row + k / step * stored_block_bytes(format), step, values);
-          for (std::int64_t i = 0; i < step; ++i) {
-            store(tile + ((k + i) * kTileRows + r) * 4, values[i]);
-          }
-        }
-      }
-    } else {
-      for (std::int64_t k = 0; k < columns; ++k) {
-        const std::uint16_t bits =
-            row == nullptr ? std::uint16_t{0} : load<std::uint16_t>(row + 2 * k);
-        store(tile + (k * kTileRows + r) * 2, bits);
-      }
+      pack_f32_row(format, rows16[r], columns, tile + r * 4);
+      continue;
+    }
+    const std::byte* row = rows16[r].values;
+    for (std::int64_t k = 0; k < columns; ++k) {
+      const std::uint16_t bits =
+          row == nullptr ? std::uint16_t{0} : load<std::uint16_t>(row + 2 * k);
+      store(tile + (k * kTileRows + r) * 2, bits);
     }
   }
 }
@@ -215,6 +241,7 @@ std::int64_t stored_block_values(StoredFormat format) {
     case StoredFormat::kF32:
     case StoredFormat::kF16:
     case StoredFormat::kBF16:
+    case StoredFormat::kF8_E4M3:
       return 1;
     case StoredFormat::kQ4_K:
     case StoredFormat::kQ5_K:
@@ -248,6 +275,8 @@ std::int64_t stored_block_bytes(StoredFormat format) {
       return 176;
     case StoredFormat::kQ6_K:
       return 210;
+    case StoredFormat::kF8_E4M3:
+      return 1;
   }
   return 0;
 }
@@ -265,6 +294,9 @@ PackedLayout packed_layout(StoredFormat format, bool as_f32) {
       break;
     case StoredFormat::kBF16:
       layout.form = PackedForm::kBF16;
+      break;
+    case StoredFormat::kF8_E4M3:
+      layout.form = PackedForm::kF8;
       break;
     case StoredFormat::kQ8_0:
       layout = {PackedForm::kBytes, true, false, 128};
@@ -301,13 +333,16 @@ std::int64_t PackedLayout::block_bytes() const {
 }
 
 std::int64_t PackedLayout::tile_bytes(std::int64_t columns) const {
+  if (form == PackedForm::kF8) {
+    return (columns + kF8BlockColumns - 1) / kF8BlockColumns * 64 + columns * kTileRows;
+  }
   if (is_float()) {
     return columns * kTileRows * (form == PackedForm::kF32 ? 4 : 2);
   }
   return columns / 32 * block_bytes();
 }
 
-void dequantize_row(StoredFormat format, const std::byte* row, std::int64_t n, float* out) {
+void dequantize_row(StoredFormat format, const StoredRow& row, std::int64_t n, float* out) {
   if (is_float(format)) {
     for (std::int64_t i = 0; i < n; ++i) {
       out[i] = read_float(format, row, i);
@@ -315,7 +350,7 @@ void dequantize_row(StoredFormat format, const std::byte* row, std::int64_t n, f
     return;
   }
   for (std::int64_t group = 0; group < n / 32; ++group) {
-    const Block32 block = read_block(format, row, group);
+    const Block32 block = read_block(format, row.values, group);
     for (int i = 0; i < 32; ++i) {
       out[group * 32 + i] =
           block.scale[i / 16] * static_cast<float>(block.q[i]) + block.offset[i / 16];
@@ -323,7 +358,7 @@ void dequantize_row(StoredFormat format, const std::byte* row, std::int64_t n, f
   }
 }
 
-void pack_tile(StoredFormat format, const PackedLayout& layout, const std::byte* const* rows16,
+void pack_tile(StoredFormat format, const PackedLayout& layout, const StoredRow* rows16,
                std::int64_t columns, std::byte* tile) {
   if (layout.is_float()) {
     pack_float_tile(format, layout, rows16, columns, tile);
@@ -335,11 +370,11 @@ void pack_tile(StoredFormat format, const PackedLayout& layout, const std::byte*
   const int n_scales = layout.form == PackedForm::kBytes16 ? 2 : 1;
   std::memset(tile, 0, static_cast<std::size_t>(layout.tile_bytes(columns)));
   for (std::int64_t r = 0; r < kTileRows; ++r) {
-    if (rows16[r] == nullptr) {
+    if (rows16[r].values == nullptr) {
       continue;
     }
     for (std::int64_t group = 0; group < columns / 32; ++group) {
-      const Block32 block = read_block(format, rows16[r], group);
+      const Block32 block = read_block(format, rows16[r].values, group);
       std::byte* to = tile + group * block_bytes;
       for (int i = 0; i < 16; ++i) {
         if (layout.form == PackedForm::kNibbles) {
@@ -372,6 +407,14 @@ void unpack_row(const PackedMatrix& matrix, std::int64_t row, float* out) {
   const PackedLayout& layout = matrix.layout;
   const std::byte* tile = matrix.data + row / kTileRows * matrix.tile_stride;
   const std::int64_t r = row % kTileRows;
+  if (layout.form == PackedForm::kF8) {
+    for (std::int64_t k = 0; k < matrix.columns; ++k) {
+      const std::byte* block = tile + PackedLayout::f8_block_at(k / kF8BlockColumns);
+      const auto bits = static_cast<std::uint8_t>(block[64 + k % kF8BlockColumns * kTileRows + r]);
+      out[k] = f8_to_float(bits) * (load<float>(block + r * 4) / 256.0F);
+    }
+    return;
+  }
   if (layout.is_float()) {
     const std::int64_t size = layout.form == PackedForm::kF32 ? 4 : 2;
     for (std::int64_t k = 0; k < matrix.columns; ++k) {
@@ -415,6 +458,15 @@ float bfloat_to_float(std::uint16_t bits) {
   float value;
   std::memcpy(&value, &wide, sizeof value);
   return value;
+}
+
+float f8_to_float(std::uint8_t bits) {
+  if ((bits & 0x7fU) == 0x7fU) {
+    return __builtin_nanf("");
+  }
+  // As a half, which has one exponent bit and seven mantissa bits more, it is 2^8 too small.
+  const auto half = static_cast<std::uint16_t>(((bits & 0x80U) << 8) | ((bits & 0x7fU) << 7));
+  return half_to_float(half) * 256.0F;
 }
 
 float half_to_float(std::uint16_t bits) {

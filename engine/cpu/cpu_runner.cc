@@ -171,17 +171,34 @@ double mebibytes(std::int64_t bytes) {
   return static_cast<double>(bytes) / 1048576.0;
 }
 
-bool has_quantized_tensor(const GgufFile& file) {
-  return std::any_of(file.tensors().begin(), file.tensors().end(), [](const GgufTensor& tensor) {
-    return tensor_type_info(tensor.type).block_values > 1;
+// Whether fast numerics store anything in less than two bytes a value.
+bool has_small_weights(const Checkpoint& checkpoint) {
+  const auto& tensors = checkpoint.tensors();
+  return std::any_of(tensors.begin(), tensors.end(), [](const CheckpointTensor& tensor) {
+    return tensor.type == TensorType::kF8_E4M3 || tensor_type_info(tensor.type).block_values > 1;
   });
 }
 
+KvShape cache_shape(const ModelConfig& config, bool is_f16) {
+  KvShape shape;
+  shape.n_layers = config.n_layers;
+  shape.is_f16 = is_f16;
+  if (config.is_latent()) {
+    shape.n_kv_heads = 1;
+    shape.head_dim = config.latent.cache_dim();
+    shape.latent_width = config.latent.kv_rank;
+  } else {
+    shape.n_kv_heads = config.n_kv_heads;
+    shape.head_dim = config.head_dim;
+  }
+  return shape;
+}
+
 // Refuses what cannot fit before anything large is allocated.
-Status check_memory(const GgufFile& file, const ModelConfig& config, const KvShape& shape,
+Status check_memory(const Checkpoint& checkpoint, const ModelConfig& config, const KvShape& shape,
                     const CpuRunnerOptions& options) {
   const bool as_f32 = options.numerics == Numerics::kReference;
-  R1_TRY(const std::int64_t weights, cpu::packed_weight_bytes(file, config, as_f32));
+  R1_TRY(const std::int64_t weights, cpu::packed_weight_bytes(checkpoint, config, as_f32));
   const std::int64_t pages =
       (options.cache_tokens + kernels::kPageTokens - 1) / kernels::kPageTokens;
   const std::int64_t cache = pages * shape.bytes_per_page();
@@ -193,7 +210,7 @@ Status check_memory(const GgufFile& file, const ModelConfig& config, const KvSha
         fmt::format("{}: needs {:.0f} MiB ({:.0f} weights, {:.0f} cache for {} tokens, {:.0f} "
                     "scratch) and {:.0f} MiB are available; use a smaller quantisation or a "
                     "smaller cache",
-                    file.path(), mebibytes(weights + cache + scratch), mebibytes(weights),
+                    checkpoint.path(), mebibytes(weights + cache + scratch), mebibytes(weights),
                     mebibytes(cache), options.cache_tokens, mebibytes(scratch),
                     mebibytes(available)));
   }
@@ -202,7 +219,7 @@ Status check_memory(const GgufFile& file, const ModelConfig& config, const KvSha
 
 }  // namespace
 
-Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const GgufFile& file,
+Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const Checkpoint& checkpoint,
                                                    const CpuRunnerOptions& wished) {
   CpuRunnerOptions options = wished;
   if (options.threads <= 0) {
@@ -221,17 +238,17 @@ Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const GgufFile& file,
   if (const std::string problem = kernels::isa_problem(); !problem.empty()) {
     log_warning(problem);
   }
-  R1_TRY(ModelConfig config, read_model_config(file));
-  if (config.head_dim > kernels::kMaxHeadDim) {
+  R1_TRY(ModelConfig config, checkpoint.config());
+  const std::int64_t widest = config.is_latent() ? config.latent.kv_rank : config.head_dim;
+  if (widest > kernels::kMaxHeadDim) {
     return fail(ErrorCode::kUnsupported,
-                fmt::format("{}: heads of {} values; up to {} are supported", file.path(),
-                            config.head_dim, kernels::kMaxHeadDim));
+                fmt::format("{}: heads of {} values; up to {} are supported", checkpoint.path(),
+                            widest, kernels::kMaxHeadDim));
   }
   const bool as_f32 = options.numerics == Numerics::kReference;
-  const KvShape shape{config.n_layers, config.n_kv_heads, config.head_dim,
-                      !as_f32 && has_quantized_tensor(file)};
-  R1_RETURN_IF_ERROR(check_memory(file, config, shape, options));
-  R1_TRY(ModelWeights weights, cpu::load_weights(file, config, as_f32));
+  const KvShape shape = cache_shape(config, !as_f32 && has_small_weights(checkpoint));
+  R1_RETURN_IF_ERROR(check_memory(checkpoint, config, shape, options));
+  R1_TRY(ModelWeights weights, cpu::load_weights(checkpoint, config, as_f32));
   R1_TRY(KvCache cache,
          KvCache::make(shape, options.cache_tokens, options.model_id, options.keep_prefixes));
   auto runner =
@@ -240,10 +257,16 @@ Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const GgufFile& file,
   return std::unique_ptr<CpuRunner>(std::move(runner));
 }
 
-Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const std::string& gguf_path,
+Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const GgufFile& file,
                                                    const CpuRunnerOptions& options) {
-  R1_TRY(const GgufFile file, GgufFile::open(gguf_path));
-  return make_cpu_runner(file, options);
+  R1_TRY(const std::unique_ptr<Checkpoint> checkpoint, view_gguf(file));
+  return make_cpu_runner(*checkpoint, options);
+}
+
+Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const std::string& path,
+                                                   const CpuRunnerOptions& options) {
+  R1_TRY(const std::unique_ptr<Checkpoint> checkpoint, Checkpoint::open(path));
+  return make_cpu_runner(*checkpoint, options);
 }
 
 }  // namespace r1eval

@@ -16,6 +16,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "engine/model/checkpoint.h"
 #include "engine/model/gguf.h"
 #include "engine/model/model_config.h"
 #include "engine/model_runner.h"
@@ -48,10 +49,13 @@ class CpuRunner : public ModelRunner {
   virtual const ModelConfig& config() const = 0;
 };
 
-Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const std::string& gguf_path,
+// `path`: a .gguf file or a checkpoint folder (engine/model/checkpoint.h).
+Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const std::string& path,
                                                    const CpuRunnerOptions& options);
 
-// The same for a file that is already open, which may be closed afterwards.
+// The same for what is already open, which may be closed afterwards.
+Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const Checkpoint& checkpoint,
+                                                   const CpuRunnerOptions& options);
 Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const GgufFile& file,
                                                    const CpuRunnerOptions& options);
 

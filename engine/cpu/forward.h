@@ -1,18 +1,17 @@
-// One step of the transformer over a batch of tokens: llama and qwen2 layers over kernels/.
+// One step of the transformer over a batch of tokens: embedding, layers, output head.
 //
-// Shapes   T tokens of the step, D hidden_dim, H n_heads, G n_kv_heads, d head_dim, F ffn_dim,
-//          V vocab_size. Activations are rows of one token each, float32.
+// What a layer does stands in engine/cpu/layers/, one file a type; this file only walks them.
+// Shapes   T tokens of the step, D hidden_dim, V vocab_size.
 // Threads  run() uses the team; the object belongs to one scheduler thread.
-// Source   the transformers library's modeling_llama and modeling_qwen2 (float32).
 #pragma once
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "engine/cpu/attention_plan.h"
 #include "engine/cpu/kv_cache.h"
 #include "engine/cpu/memory.h"
+#include "engine/cpu/step.h"
 #include "engine/cpu/step_token.h"
 #include "engine/cpu/thread_team.h"
 #include "engine/cpu/weights.h"
@@ -37,45 +36,15 @@ class Forward {
            std::span<const std::int64_t> logit_tokens, float* logits);
 
  private:
-  struct Output;
-
-  void step(ThreadTeam& team, std::int64_t n);
-  void layer(ThreadTeam& team, std::int64_t index, std::int64_t n);
+  void walk(std::span<const std::int64_t> logit_tokens, float* logits);
   void embed(std::int64_t token);
-  void finish_qkv(std::int64_t layer, std::int64_t token);
-  void attend(std::int64_t layer, std::int64_t block, std::int64_t kv_head);
-  void add_to_residual(const Linear& linear, std::int64_t token);
-  void norm(const float* gain, std::int64_t from_token, std::int64_t column);
-  // Quantises row `column` of the input; with rest_column >= 0 in two parts (kernels.h).
-  void quantize_input(std::int64_t width, std::int64_t column, std::int64_t rest_column = -1);
-  // out rows = the linears applied to n input columns (and, where they are quantised, n_rest rest
-  // columns behind them); every linear has its own place.
-  void products(ThreadTeam& team, std::span<const Output> outputs, std::int64_t n,
-                std::int64_t n_rest = 0);
-
-  kernels::QuantizedColumns quantized(std::int64_t width) const;
+  void head(const Pending& pending, std::span<const std::int64_t> logit_tokens, float* logits);
 
   const ModelConfig* config_ = nullptr;
   const ModelWeights* weights_ = nullptr;
-  const KvCache* cache_ = nullptr;
-  const kernels::KernelTable* kernels_ = nullptr;
-  std::int64_t max_tokens_ = 0;
-  std::int64_t qkv_width_ = 0;    // (H + 2 G) d
-  std::int64_t input_width_ = 0;  // widest input of a linear
-
   Block storage_;
-  float* residual_ = nullptr;       // (T, D)
-  float* input_ = nullptr;          // (T, input_width_): what the next linears read
-  float* qkv_ = nullptr;            // (T, (H + 2 G) d)
-  float* gate_up_ = nullptr;        // (T, 2 F)
-  float* projected_ = nullptr;      // (T, D)
-  float* cosines_ = nullptr;        // (T, rope_dim / 2)
-  float* sines_ = nullptr;          // (T, rope_dim / 2)
-  std::byte* quantized_ = nullptr;  // the input in 8 bits; two columns a token before Q, K and V
-
-  std::span<const StepToken> tokens_;
-  std::span<const std::int64_t> logit_tokens_;
-  float* logits_ = nullptr;
+  Step step_;
+  kernels::QuantizedColumns head_input_;  // (T, D)
   AttentionPlan attention_;
   bool shares_attention_ = true;
 };

@@ -15,11 +15,11 @@ namespace r1eval::cpu {
 using kernels::kPageTokens;
 
 std::int64_t KvShape::key_page_stride() const {
-  return n_kv_heads * head_dim * kPageTokens;
+  return latent_width == 0 ? n_kv_heads * head_dim * kPageTokens : row_stride() * kPageTokens;
 }
 
 std::int64_t KvShape::value_page_stride() const {
-  return n_kv_heads * value_dim() * kPageTokens;
+  return latent_width == 0 ? n_kv_heads * value_dim() * kPageTokens : 0;
 }
 
 std::int64_t KvShape::bytes_per_page() const {

@@ -2,7 +2,8 @@
 //
 // Layout   one page number stands for a page in every layer. Per layer, keys are
 //          [page][kv head][dim][token] and values [page][kv head][token][value_dim]: the forms that
-//          the attention kernel reads with whole vectors. value_dim is head_dim rounded up to 16.
+//          the attention kernel reads with whole vectors. value_dim is the value's width rounded up
+//          to 16. Latent attention keeps one row a token instead: KvShape.
 // Sharing  pages are reference counted. fork() shares full pages and copies the last partial one,
 // so
 //          that the page a sequence writes to is always its own. Full pages are indexed by their
@@ -30,8 +31,15 @@ struct KvShape {
   std::int64_t n_kv_heads = 0;
   std::int64_t head_dim = 0;
   bool is_f16 = false;
+  // Not 0: latent attention. The cache holds one row a token, [page][token][row_stride], of one
+  // head, whose first latent_width values are the value; there are no others.
+  std::int64_t latent_width = 0;
 
-  std::int64_t value_dim() const { return (head_dim + 15) / 16 * 16; }
+  std::int64_t value_dim() const {
+    return ((latent_width == 0 ? head_dim : latent_width) + 15) / 16 * 16;
+  }
+
+  std::int64_t row_stride() const { return latent_width == 0 ? 0 : (head_dim + 15) / 16 * 16; }
 
   std::int64_t value_bytes() const { return is_f16 ? 2 : 4; }
 

@@ -6,19 +6,12 @@
 // refused first, so that a 40-byte file cannot ask for gigabytes.
 #include "engine/model/gguf.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <limits>
 #include <utility>
-
-#include "base/file.h"
 
 namespace r1eval {
 
@@ -142,64 +135,6 @@ struct GgufFile::Value {
   std::uint64_t count = 0;                // of arrays
   std::span<const std::byte> bytes;       // the scalar, the string's or the array's bytes
   std::vector<std::string_view> strings;  // of arrays of strings
-};
-
-class GgufFile::Mapping {
- public:
-  static Result<std::unique_ptr<Mapping>> open(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-      return errno_error(errno, "open", path);
-    }
-
-    struct stat status {};
-
-    if (::fstat(fd, &status) != 0) {
-      const int error = errno;
-      ::close(fd);
-      return errno_error(error, "stat", path);
-    }
-    if (!S_ISREG(status.st_mode)) {
-      ::close(fd);
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("{}: not a regular file; a GGUF model file is expected", path));
-    }
-    auto mapping = std::make_unique<Mapping>();
-    mapping->size_ = static_cast<std::size_t>(status.st_size);
-    if (mapping->size_ > 0) {
-      void* data = ::mmap(nullptr, mapping->size_, PROT_READ, MAP_PRIVATE, fd, 0);
-      if (data == MAP_FAILED) {
-        const int error = errno;
-        ::close(fd);
-        return errno_error(error, "map", path);
-      }
-      mapping->data_ = static_cast<std::byte*>(data);
-    }
-    ::close(fd);
-    return mapping;
-  }
-
-  Mapping() = default;
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-
-  ~Mapping() {
-    if (data_ != nullptr) {
-      ::munmap(data_, size_);
-    }
-  }
-
-  std::span<const std::byte> bytes() const { return {data_, size_}; }
-
-  void release() const {
-    if (data_ != nullptr) {
-      ::madvise(data_, size_, MADV_DONTNEED);
-    }
-  }
-
- private:
-  std::byte* data_ = nullptr;
-  std::size_t size_ = 0;
 };
 
 // A cursor over the bytes that fills a GgufFile.
@@ -471,7 +406,7 @@ std::string part_path(const std::string& path, std::int64_t part, std::int64_t n
 }  // namespace
 
 Result<GgufFile> GgufFile::open(const std::string& path) {
-  R1_TRY(auto mapping, Mapping::open(path));
+  R1_TRY(auto mapping, MappedFile::open(path, "a GGUF model file"));
   R1_TRY(GgufFile file, parse(mapping->bytes(), path));
   file.mappings_.push_back(std::move(mapping));
   R1_TRY(const auto split_count, file.get_int("split.count"));
@@ -497,7 +432,7 @@ Result<GgufFile> GgufFile::open(const std::string& path) {
                               "-00001-of-{:05}.gguf for the others to be found",
                               path, n_parts, n_parts));
     }
-    R1_TRY(auto next_mapping, Mapping::open(next));
+    R1_TRY(auto next_mapping, MappedFile::open(next, "a part of a GGUF model file"));
     R1_TRY(GgufFile next_file, parse(next_mapping->bytes(), next));
     for (GgufTensor& tensor : next_file.tensors_) {
       file.tensors_.push_back(std::move(tensor));

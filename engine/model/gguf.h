@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/model/mapped_file.h"
 #include "engine/model/tensor_type.h"
 
 namespace r1eval {
@@ -93,7 +94,6 @@ class GgufFile {
  private:
   struct Value;
   class Parser;
-  class Mapping;
 
   GgufFile();
   const Value* find(std::string_view key) const;
@@ -106,7 +106,7 @@ class GgufFile {
   std::map<std::string, Value, std::less<>> values_;
   std::vector<GgufTensor> tensors_;
   std::map<std::string, std::size_t, std::less<>> tensor_index_;
-  std::vector<std::unique_ptr<Mapping>> mappings_;
+  std::vector<std::unique_ptr<MappedFile>> mappings_;
 };
 
 }  // namespace r1eval

@@ -12,7 +12,7 @@ namespace r1eval {
 
 namespace {
 
-constexpr std::array<TensorTypeInfo, 11> kTypes{{
+constexpr std::array<TensorTypeInfo, 12> kTypes{{
     {TensorType::kF32, "F32", 1, 4},
     {TensorType::kF16, "F16", 1, 2},
     {TensorType::kBF16, "BF16", 1, 2},
@@ -24,6 +24,7 @@ constexpr std::array<TensorTypeInfo, 11> kTypes{{
     {TensorType::kQ4_K, "Q4_K", 256, 144},
     {TensorType::kQ5_K, "Q5_K", 256, 176},
     {TensorType::kQ6_K, "Q6_K", 256, 210},
+    {TensorType::kF8_E4M3, "F8_E4M3", 1, 1},
 }};
 
 // Types that exist but are not read, so that the refusal can name them.
@@ -47,7 +48,8 @@ const TensorTypeInfo& tensor_type_info(TensorType type) {
 
 std::optional<TensorType> tensor_type_from_number(std::uint32_t number) {
   for (const TensorTypeInfo& info : kTypes) {
-    if (static_cast<std::uint32_t>(info.type) == number) {
+    if (static_cast<std::uint32_t>(info.type) == number &&
+        info.type < TensorType::kOnlySafetensors) {
       return info.type;
     }
   }
@@ -66,9 +68,22 @@ std::string describe_tensor_type_number(std::uint32_t number) {
   return fmt::format("unknown type {}", number);
 }
 
+std::optional<TensorType> tensor_type_from_safetensors(std::string_view name) {
+  for (const TensorType type :
+       {TensorType::kF32, TensorType::kF16, TensorType::kBF16, TensorType::kF8_E4M3}) {
+    if (tensor_type_info(type).name == name) {
+      return type;
+    }
+  }
+  return std::nullopt;
+}
+
 std::string supported_tensor_types() {
   std::string text;
   for (const TensorTypeInfo& info : kTypes) {
+    if (info.type > TensorType::kOnlySafetensors) {
+      continue;
+    }
     text += (text.empty() ? "" : ", ") + std::string(info.name);
   }
   return text;

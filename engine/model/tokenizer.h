@@ -59,12 +59,20 @@ struct TokenizerParts {
   bool adds_bos = false;
 };
 
+// What a tokenizer_config.json and a config.json add to a tokenizer.json. Empty texts: not stated.
+struct TokenizerSpecials {
+  std::string bos;
+  std::string eos;
+  std::vector<std::int64_t> end_tokens;
+  std::optional<bool> adds_bos;
+};
+
 class Tokenizer {
  public:
   // Errors: kUnsupported (another kind of tokenizer, or one of its parts, by name), kParse.
   static Result<std::unique_ptr<Tokenizer>> from_gguf(const GgufFile& file);
-  static Result<std::unique_ptr<Tokenizer>> from_tokenizer_json(std::string_view text,
-                                                                const std::string& origin);
+  static Result<std::unique_ptr<Tokenizer>> from_tokenizer_json(
+      std::string_view text, const std::string& origin, const TokenizerSpecials& specials = {});
   static Result<std::unique_ptr<Tokenizer>> from_tokenizer_json_file(const std::string& path);
   static Result<std::unique_ptr<Tokenizer>> from_parts(TokenizerParts parts);
 

@@ -195,10 +195,36 @@ Status read_merges(const Json& model, const std::string& origin, TokenizerParts&
   return ok_status();
 }
 
+void add_specials(const TokenizerSpecials& specials, TokenizerParts& parts) {
+  const auto id_of = [&](const std::string& text) -> std::optional<TokenId> {
+    for (std::size_t id = 0; id < parts.tokens.size() && !text.empty(); ++id) {
+      if (parts.tokens[id] == text) {
+        return static_cast<TokenId>(id);
+      }
+    }
+    return std::nullopt;
+  };
+  if (const auto bos = id_of(specials.bos)) {
+    parts.bos = bos;
+  }
+  if (const auto eos = id_of(specials.eos)) {
+    parts.eos = eos;
+    add_end(parts, *eos);
+  }
+  for (const std::int64_t id : specials.end_tokens) {
+    if (id >= 0 && id < static_cast<std::int64_t>(parts.tokens.size())) {
+      add_end(parts, static_cast<TokenId>(id));
+    }
+  }
+  if (specials.adds_bos) {
+    parts.adds_bos = *specials.adds_bos && parts.bos.has_value();
+  }
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Tokenizer>> Tokenizer::from_tokenizer_json(std::string_view text,
-                                                                  const std::string& origin) {
+Result<std::unique_ptr<Tokenizer>> Tokenizer::from_tokenizer_json(
+    std::string_view text, const std::string& origin, const TokenizerSpecials& specials) {
   Result<Json> json = parse_json(text);
   if (!json) {
     return json.error().with_context(origin);
@@ -233,6 +259,7 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::from_tokenizer_json(std::string_vi
       add_end(parts, token.id);
     }
   }
+  add_specials(specials, parts);
   return from_parts(std::move(parts));
 }
 

@@ -128,17 +128,18 @@ inline void page_values(const typename Cache::Stored* values, std::int64_t value
   }
 }
 
-// All value_dim values of C outputs.
+// All value_dim values of C outputs; a position's values begin every `stride` values.
 template <typename Cache, int C>
-inline void all_page_values(const typename Cache::Stored* values, std::int64_t value_dim,
-                            const float* weights, std::int64_t from, std::int64_t to, float* out) {
+inline void all_page_values(const typename Cache::Stored* values, std::int64_t stride,
+                            std::int64_t value_dim, const float* weights, std::int64_t from,
+                            std::int64_t to, float* out) {
   constexpr int kD = kValueVectors;
   std::int64_t dim = 0;
   for (; dim + kD * 16 <= value_dim; dim += kD * 16) {
-    page_values<Cache, C, kD>(values + dim, value_dim, weights, from, to, out + dim, value_dim);
+    page_values<Cache, C, kD>(values + dim, stride, weights, from, to, out + dim, value_dim);
   }
   for (; dim < value_dim; dim += 16) {
-    page_values<Cache, C, 1>(values + dim, value_dim, weights, from, to, out + dim, value_dim);
+    page_values<Cache, C, 1>(values + dim, stride, weights, from, to, out + dim, value_dim);
   }
 }
 
@@ -158,6 +159,7 @@ struct AttentionScratch {
       at += (n + 15) / 16 * 16;
       return taken;
     };
+    // Vectors of columns are read from any column on: behind the last row lie the scores.
     queries = take(task.head_dim * kMaxAttentionColumns);
     scores = take(kMaxAttentionColumns * kScoreStride);
     span_out = take(kMaxAttentionColumns * task.value_dim);
@@ -199,6 +201,88 @@ inline std::int64_t positions_on(const AttentionColumn& column, std::int64_t ind
   return n < kPageTokens ? n : kPageTokens;
 }
 
+// Scores of 16 V columns against T rows of a page: columns are the lanes here, because a row's
+// values come one after the other. `columns` of them are wanted. The chain is that of page_scores.
+template <int V, int T>
+inline void row_scores(const float* rows, std::int64_t stride, const float* queries,
+                       std::int64_t head_dim, Vec scale, std::int64_t columns, float* out) {
+  Vec sum[V][T];
+  R1_UNROLL
+  for (int v = 0; v < V; ++v) {
+    R1_UNROLL
+    for (int t = 0; t < T; ++t) {
+      sum[v][t] = v_set(0.0F);
+    }
+  }
+  for (std::int64_t d = 0; d < head_dim; ++d) {
+    Vec query[V];
+    R1_UNROLL
+    for (int v = 0; v < V; ++v) {
+      query[v] = v_load(queries + d * kMaxAttentionColumns + v * 16);
+    }
+    R1_UNROLL
+    for (int t = 0; t < T; ++t) {
+      const Vec key = v_set(rows[t * stride + d]);
+      R1_UNROLL
+      for (int v = 0; v < V; ++v) {
+        sum[v][t] = v_fma(key, query[v], sum[v][t]);
+      }
+    }
+  }
+  alignas(64) float lanes[16];
+  for (int v = 0; v < V; ++v) {
+    const std::int64_t left = columns - v * 16;
+    for (int t = 0; t < T; ++t) {
+      v_store(lanes, v_mul(sum[v][t], scale));
+      for (std::int64_t c = 0; c < left && c < 16; ++c) {
+        out[(v * 16 + c) * kScoreStride + t] = lanes[c];
+      }
+    }
+  }
+}
+
+// A page of rows as float32: the cache's own memory where it is that already.
+template <typename Cache>
+inline const float* float_rows(const AttentionTask& task, const AttentionScratch& s,
+                               std::int64_t page) {
+  const auto* stored =
+      static_cast<const typename Cache::Stored*>(task.keys) + page * task.key_page_stride;
+  if constexpr (Cache::kConverts) {
+    to_floats<Cache>(stored, kPageTokens * task.row_stride, s.page);
+    return s.page;
+  } else {
+    return stored;
+  }
+}
+
+template <typename Cache>
+void span_row_scores(const AttentionTask& task, const AttentionScratch& s, std::int64_t first_page,
+                     std::int64_t last_page) {
+  const Vec scale = v_set(task.scale);
+  for (std::int64_t index = first_page; index < last_page; ++index) {
+    float* const scores = s.scores + (index - first_page) * kPageTokens;
+    over_page(task, index, [&](std::int64_t begin, std::int64_t end, std::int64_t page) {
+      const float* rows = float_rows<Cache>(task, s, page);
+      const auto run = [&](std::int64_t c, auto vectors) {
+        for (std::int64_t t = 0; t < kPageTokens; t += kRowTokens) {
+          row_scores<vectors.kValue, kRowTokens>(rows + t * task.row_stride, task.row_stride,
+                                                 s.queries + c, task.head_dim, scale, end - c,
+                                                 scores + c * kScoreStride + t);
+        }
+      };
+      std::int64_t c = begin;
+      if constexpr (kRowVectors == 2) {
+        for (; end - c > 16; c += 32) {
+          run(c, Count<2>());
+        }
+      }
+      for (; c < end; c += 16) {
+        run(c, Count<1>());
+      }
+    });
+  }
+}
+
 template <typename Cache>
 void span_scores(const AttentionTask& task, const AttentionScratch& s, std::int64_t first_page,
                  std::int64_t last_page) {
@@ -228,6 +312,7 @@ template <typename Cache>
 void run_values(const AttentionTask& task, const AttentionScratch& s, std::int64_t index,
                 const typename Cache::Stored* values, const float* weights, std::int64_t begin,
                 std::int64_t end) {
+  const std::int64_t stride = task.row_stride == 0 ? task.value_dim : task.row_stride;
   in_groups<kValueColumns>(begin, end, [&](std::int64_t c, auto count) {
     // Columns of one sequence may end at different places of its last page: what they have in
     // common goes together, the rest one by one, and a column's order of positions is kept.
@@ -236,13 +321,13 @@ void run_values(const AttentionTask& task, const AttentionScratch& s, std::int64
       const std::int64_t n = positions_on(task.columns[i], index);
       common = n < common ? n : common;
     }
-    all_page_values<Cache, count.kValue>(values, task.value_dim, weights + c * kScoreStride, 0,
-                                         common, s.span_out + c * task.value_dim);
+    all_page_values<Cache, count.kValue>(values, stride, task.value_dim, weights + c * kScoreStride,
+                                         0, common, s.span_out + c * task.value_dim);
     for (std::int64_t i = c; i < c + count.kValue; ++i) {
       const std::int64_t n = positions_on(task.columns[i], index);
       if (n > common) {
-        all_page_values<Cache, 1>(values, task.value_dim, weights + i * kScoreStride, common, n,
-                                  s.span_out + i * task.value_dim);
+        all_page_values<Cache, 1>(values, stride, task.value_dim, weights + i * kScoreStride,
+                                  common, n, s.span_out + i * task.value_dim);
       }
     }
   });
@@ -255,6 +340,11 @@ void span_values(const AttentionTask& task, const AttentionScratch& s, std::int6
   for (std::int64_t index = first_page; index < last_page; ++index) {
     const float* const weights = s.scores + (index - first_page) * kPageTokens;
     over_page(task, index, [&](std::int64_t begin, std::int64_t end, std::int64_t page) {
+      if (task.row_stride != 0) {
+        run_values<Float32Cache>(task, s, index, float_rows<Cache>(task, s, page), weights, begin,
+                                 end);
+        return;
+      }
       const auto* stored = values + page * task.value_page_stride;
       if (Cache::kConverts && end - begin > kValueColumns) {
         to_floats<Cache>(stored, task.value_dim * kPageTokens, s.page);
@@ -330,7 +420,11 @@ void attend_columns(const AttentionTask& task) {
       const std::int64_t n = task.columns[c].n_positions - begin;
       return n < kSpanTokens ? n : kSpanTokens;
     };
-    span_scores<Cache>(task, s, first_page, last_page);
+    if (task.row_stride != 0) {
+      span_row_scores<Cache>(task, s, first_page, last_page);
+    } else {
+      span_scores<Cache>(task, s, first_page, last_page);
+    }
     for (std::int64_t c = 0; c < task.n_columns; ++c) {
       const std::int64_t n = positions_in_span(c);
       if (n <= 0) {

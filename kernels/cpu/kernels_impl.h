@@ -350,8 +350,49 @@ inline Vec load_weights(const std::byte* p) {
     return v_load(reinterpret_cast<const float*>(p));
   } else if constexpr (kForm == PackedForm::kF16) {
     return v_load_half(reinterpret_cast<const std::uint16_t*>(p));
+  } else if constexpr (kForm == PackedForm::kF8) {
+    return v_load_f8(reinterpret_cast<const std::uint8_t*>(p));
   } else {
     return v_load_bfloat(reinterpret_cast<const std::uint16_t*>(p));
+  }
+}
+
+// total += the products of `n` columns of R tiles with C columns of x; weights begin at w.
+template <PackedForm kForm, int R, int C, bool kAhead>
+inline void add_float_dots(const std::byte* w, std::int64_t tile_stride, std::int64_t n,
+                           const float* x, std::int64_t x_stride, Vec (&total)[R][C]) {
+  constexpr std::int64_t kStep = kTileRows * (kForm == PackedForm::kF32  ? 4
+                                              : kForm == PackedForm::kF8 ? 1
+                                                                         : 2);
+  for (std::int64_t k = 0; k < n; ++k) {
+    Vec weight[R];
+    R1_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const std::byte* from = w + r * tile_stride + k * kStep;
+      weight[r] = load_weights<kForm>(from);
+      if constexpr (kAhead) {
+        __builtin_prefetch(from + kTilesInCache * tile_stride, 0, 2);
+      }
+    }
+    R1_UNROLL
+    for (int c = 0; c < C; ++c) {
+      const Vec xk = v_set(x[c * x_stride + k]);
+      R1_UNROLL
+      for (int r = 0; r < R; ++r) {
+        total[r][c] = v_fma(weight[r], xk, total[r][c]);
+      }
+    }
+  }
+}
+
+template <int R, int C>
+inline void clear(Vec (&sums)[R][C]) {
+  R1_UNROLL
+  for (int r = 0; r < R; ++r) {
+    R1_UNROLL
+    for (int c = 0; c < C; ++c) {
+      sums[r][c] = v_set(0.0F);
+    }
   }
 }
 
@@ -359,35 +400,32 @@ template <PackedForm kForm, int R, int C, bool kAhead>
 inline void float_columns(const PackedMatrix& weights, std::int64_t tile, const float* x,
                           std::int64_t x_stride, std::int64_t column, float* out,
                           std::int64_t out_stride) {
-  constexpr std::int64_t kStep = kTileRows * (kForm == PackedForm::kF32 ? 4 : 2);
   const std::byte* w = weights.data + tile * weights.tile_stride;
   const float* xc = x + column * x_stride;
   Vec total[R][C];
-  R1_UNROLL
-  for (int r = 0; r < R; ++r) {
-    R1_UNROLL
-    for (int c = 0; c < C; ++c) {
-      total[r][c] = v_set(0.0F);
-    }
-  }
-  for (std::int64_t k = 0; k < weights.columns; ++k) {
-    Vec weight[R];
-    R1_UNROLL
-    for (int r = 0; r < R; ++r) {
-      const std::byte* from = w + r * weights.tile_stride + k * kStep;
-      weight[r] = load_weights<kForm>(from);
-      if constexpr (kAhead) {
-        __builtin_prefetch(from + kTilesInCache * weights.tile_stride, 0, 2);
-      }
-    }
-    R1_UNROLL
-    for (int c = 0; c < C; ++c) {
-      const Vec xk = v_set(xc[c * x_stride + k]);
+  clear(total);
+  if constexpr (kForm == PackedForm::kF8) {
+    // Each block of columns is summed without its rows' factors, which then come once.
+    for (std::int64_t begin = 0; begin < weights.columns; begin += kF8BlockColumns) {
+      const std::byte* block = w + PackedLayout::f8_block_at(begin / kF8BlockColumns);
+      const std::int64_t left = weights.columns - begin;
+      Vec part[R][C];
+      clear(part);
+      add_float_dots<kForm, R, C, kAhead>(block + 64, weights.tile_stride,
+                                          left < kF8BlockColumns ? left : kF8BlockColumns,
+                                          xc + begin, x_stride, part);
       R1_UNROLL
       for (int r = 0; r < R; ++r) {
-        total[r][c] = v_fma(weight[r], xk, total[r][c]);
+        const Vec factor = v_load(reinterpret_cast<const float*>(block + r * weights.tile_stride));
+        R1_UNROLL
+        for (int c = 0; c < C; ++c) {
+          total[r][c] = v_fma(part[r][c], factor, total[r][c]);
+        }
       }
     }
+  } else {
+    add_float_dots<kForm, R, C, kAhead>(w, weights.tile_stride, weights.columns, xc, x_stride,
+                                        total);
   }
   alignas(64) float result[kTileRows];
   R1_UNROLL
@@ -461,6 +499,9 @@ void matmul_float(const PackedMatrix& weights, std::int64_t tile_begin, std::int
     case PackedForm::kF16:
       return float_all<PackedForm::kF16>(weights, tile_begin, tile_end, x, x_stride, n, out,
                                          out_stride);
+    case PackedForm::kF8:
+      return float_all<PackedForm::kF8>(weights, tile_begin, tile_end, x, x_stride, n, out,
+                                        out_stride);
     default:
       return float_all<PackedForm::kBF16>(weights, tile_begin, tile_end, x, x_stride, n, out,
                                           out_stride);

@@ -38,6 +38,9 @@ constexpr int kMaxFloatColumns = 3;  // float products
 constexpr int kScoreColumns = 2;
 constexpr int kValueColumns = 2;
 constexpr int kValueVectors = 2;
+// Rows of a page, and vectors of columns, whose scores are summed at once.
+constexpr int kRowTokens = 4;
+constexpr int kRowVectors = 1;
 
 constexpr int row_tiles(int columns) {
   return columns == 1 ? 2 : 1;
@@ -139,6 +142,16 @@ inline __m256 load_bfloat_half(const std::uint16_t* p) {
 
 inline Vec v_load_bfloat(const std::uint16_t* p) {
   return {load_bfloat_half(p), load_bfloat_half(p + 8)};
+}
+
+// 16 numbers of F8 E4M3, each 2^8 too small: read as halves with the same exponent bits.
+inline Vec v_load_f8(const std::uint8_t* p) {
+  const __m256i wide = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  const __m256i sign = _mm256_slli_epi16(_mm256_and_si256(wide, _mm256_set1_epi16(0x80)), 8);
+  const __m256i rest = _mm256_slli_epi16(_mm256_and_si256(wide, _mm256_set1_epi16(0x7f)), 7);
+  const __m256i half = _mm256_or_si256(sign, rest);
+  return {_mm256_cvtph_ps(_mm256_castsi256_si128(half)),
+          _mm256_cvtph_ps(_mm256_extracti128_si256(half, 1))};
 }
 
 // 16 whole numbers within [-127, 127].

@@ -23,6 +23,9 @@ constexpr int kMaxFloatColumns = 8;  // float products
 constexpr int kScoreColumns = 8;
 constexpr int kValueColumns = 4;
 constexpr int kValueVectors = 4;
+// Rows of a page, and vectors of columns, whose scores are summed at once.
+constexpr int kRowTokens = 8;
+constexpr int kRowVectors = 2;
 
 // Rows tiles worked on together with `columns` columns: enough independent sums to hide the latency
 // of the dot product when there are few columns, few enough to stay in 32 registers when many.
@@ -111,6 +114,14 @@ inline void v_store_half(std::uint16_t* p, Vec a) {
 inline Vec v_load_bfloat(const std::uint16_t* p) {
   const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+}
+
+// 16 numbers of F8 E4M3, each 2^8 too small: read as halves with the same exponent bits.
+inline Vec v_load_f8(const std::uint8_t* p) {
+  const __m256i wide = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  const __m256i sign = _mm256_slli_epi16(_mm256_and_si256(wide, _mm256_set1_epi16(0x80)), 8);
+  const __m256i rest = _mm256_slli_epi16(_mm256_and_si256(wide, _mm256_set1_epi16(0x7f)), 7);
+  return _mm512_cvtph_ps(_mm256_or_si256(sign, rest));
 }
 
 // 16 whole numbers within [-127, 127].

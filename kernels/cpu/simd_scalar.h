@@ -36,6 +36,9 @@ constexpr int kMaxFloatColumns = 2;  // float products
 constexpr int kScoreColumns = 1;
 constexpr int kValueColumns = 1;
 constexpr int kValueVectors = 1;
+// Rows of a page, and vectors of columns, whose scores are summed at once.
+constexpr int kRowTokens = 4;
+constexpr int kRowVectors = 1;
 
 constexpr int row_tiles(int) {
   return 1;
@@ -140,6 +143,13 @@ inline void v_store_half(std::uint16_t* p, const Vec& a) {
 
 inline Vec v_load_bfloat(const std::uint16_t* p) {
   return v_each([&](int i) { return bfloat_to_float(p[i]); });
+}
+
+// 16 numbers of F8 E4M3, each 2^8 too small: read as halves with the same exponent bits.
+inline Vec v_load_f8(const std::uint8_t* p) {
+  return v_each([&](int i) {
+    return half_to_float(static_cast<std::uint16_t>(((p[i] & 0x80U) << 8) | ((p[i] & 0x7fU) << 7)));
+  });
 }
 
 // 16 whole numbers within [-127, 127].

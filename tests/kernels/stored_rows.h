@@ -99,9 +99,9 @@ inline Packed pack(StoredFormat format, const std::vector<std::byte>& stored, st
   std::byte* start = packed.storage.data() + (64 - address % 64) % 64;
   const std::int64_t row_bytes = columns / stored_block_values(format) * stored_block_bytes(format);
   for (std::int64_t tile = 0; tile < m.n_tiles(); ++tile) {
-    const std::byte* tile_rows[kTileRows] = {};
+    StoredRow tile_rows[kTileRows] = {};
     for (std::int64_t r = 0; r < kTileRows && tile * kTileRows + r < rows; ++r) {
-      tile_rows[r] = stored.data() + (tile * kTileRows + r) * row_bytes;
+      tile_rows[r].values = stored.data() + (tile * kTileRows + r) * row_bytes;
     }
     pack_tile(format, m.layout, tile_rows, columns, start + tile * m.tile_stride);
   }

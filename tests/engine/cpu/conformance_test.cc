@@ -59,25 +59,31 @@ double worst_difference(const std::vector<float>& ours, const float* expected) {
   return worst / std::sqrt(square / n - mean / n * (mean / n));
 }
 
-class CheckpointParityTest : public testing::TestWithParam<Numerics> {};
+struct ParityCase {
+  Numerics numerics;
+  const char* name;
+  const char* file;  // within the folder; empty: the folder itself
+};
 
-TEST_P(CheckpointParityTest, LogitsOfLlamaAndQwen2CheckpointsMatchTheReference) {
+class CheckpointParityTest : public testing::TestWithParam<ParityCase> {};
+
+TEST_P(CheckpointParityTest, LogitsMatchTheReference) {
   R1_REQUIRE_SHARED(folder, "conformance/engine");
   long n_cases = 0;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().filename().string();
-    if (!entry.is_directory() || (name.rfind("llama", 0) != 0 && name.rfind("qwen2", 0) != 0)) {
+    if (!entry.is_directory()) {
       continue;
     }
     SCOPED_TRACE(name);
     const std::string path = entry.path().string();
     CpuRunnerOptions options;
-    options.numerics = GetParam();
+    options.numerics = GetParam().numerics;
     options.threads = 2;
     options.cache_tokens = 512;
     options.max_step_tokens = 128;
-    auto made = make_cpu_runner(path + "/model.gguf", options);
+    auto made = make_cpu_runner(path + GetParam().file, options);
     ASSERT_TRUE(made) << made.error().message;
     CpuRunner& runner = *made.value();
     const auto expected = read_safetensor(path + "/expect.safetensors", "logits");
@@ -92,7 +98,11 @@ TEST_P(CheckpointParityTest, LogitsOfLlamaAndQwen2CheckpointsMatchTheReference) 
       const std::vector<float> ours = all_logits(runner, tokens, 128);
       ASSERT_LE(offset + ours.size(), expected.value().values.size());
       const double worst = worst_difference(ours, expected.value().values.data() + offset);
-      EXPECT_LE(worst, 1e-3);
+      // Fast numerics keep the cache of FP8 weights in F16, which small models take hard.
+      const bool is_fp8 = name.find("fp8") != std::string::npos;
+      EXPECT_LE(worst, is_fp8 && GetParam().numerics == Numerics::kFast && *GetParam().file == '\0'
+                           ? 5e-2
+                           : 1e-3);
       std::printf("%s: worst difference %.2e standard deviations\n", name.c_str(), worst);
       offset += ours.size();
     }
@@ -114,14 +124,16 @@ TEST_P(CheckpointParityTest, LogitsOfLlamaAndQwen2CheckpointsMatchTheReference) 
     ++n_cases;
   }
   EXPECT_GT(n_cases, 0);
-  report_cases("engine checkpoints (llama, qwen2)", n_cases);
+  report_cases(std::string("engine checkpoints, ") + GetParam().name, n_cases);
 }
 
-INSTANTIATE_TEST_SUITE_P(Numerics, CheckpointParityTest,
-                         testing::Values(Numerics::kReference, Numerics::kFast),
-                         [](const auto& made) {
-                           return made.param == Numerics::kReference ? "Reference" : "Fast";
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Checkpoints, CheckpointParityTest,
+    testing::Values(ParityCase{Numerics::kReference, "SafetensorsReference", ""},
+                    ParityCase{Numerics::kReference, "GgufReference", "/model.gguf"},
+                    ParityCase{Numerics::kFast, "SafetensorsFast", ""},
+                    ParityCase{Numerics::kFast, "GgufFast", "/model.gguf"}),
+    [](const auto& made) { return std::string(made.param.name); });
 
 struct RealModel {
   const char* file;

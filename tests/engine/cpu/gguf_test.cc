@@ -105,8 +105,9 @@ TEST(ModelConfigTest, NamesAnUnknownArchitectureAndWhatIsSupported) {
   const auto config = read_model_config(file.value());
   ASSERT_FALSE(config);
   EXPECT_EQ(config.error().code, ErrorCode::kUnsupported);
-  EXPECT_NE(config.error().message.find("\"mamba\" is not supported; llama and qwen2 are"),
-            std::string::npos);
+  EXPECT_NE(
+      config.error().message.find("\"mamba\" is not supported; llama, qwen2 and deepseek2 are"),
+      std::string::npos);
 }
 
 TEST(ModelConfigTest, RefusesARopeScalingThatItDoesNotKnowByName) {
