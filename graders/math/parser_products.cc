@@ -233,6 +233,11 @@ Parser::Id Parser::product() {
       const Node& name = e_.at(left);
       if (name.kind == Kind::kSymbol && node.kind == Kind::kTuple && node.children.size() > 1 &&
           std::isupper(static_cast<unsigned char>(name.text[0])) != 0) {
+        const bool is_all = done() && t_[0].text == name.text;
+        if (name.text == "C" && node.children.size() == 2 && !is_all) {  // C(7, 4) / 2^7
+          left = make(Kind::kFunction, node.children, "binomial");
+          continue;
+        }
         left = make(Kind::kRelation, {left, right}, "=");  // the point A(1, 2)
         continue;
       }
