@@ -159,7 +159,6 @@ bool Parser::is_grouping_bracket() const {
 }
 
 Parser::Id Parser::product() {
-  const std::size_t start = i_;
   Id left = unary();
   for (std::int64_t factors = 0; left != kBad; ++factors) {
     if (factors > bounds::kMaxFactors) {
@@ -234,11 +233,6 @@ Parser::Id Parser::product() {
       const Node& name = e_.at(left);
       if (name.kind == Kind::kSymbol && node.kind == Kind::kTuple && node.children.size() > 1 &&
           std::isupper(static_cast<unsigned char>(name.text[0])) != 0) {
-        const bool is_all = done() && start == 0 && factors == 0;
-        if (name.text == "C" && node.children.size() == 2 && !is_all) {  // C(7, 4) / 2^7
-          left = make(Kind::kFunction, node.children, "binomial");
-          continue;
-        }
         left = make(Kind::kRelation, {left, right}, "=");  // the point A(1, 2)
         continue;
       }
