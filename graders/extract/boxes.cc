@@ -116,6 +116,31 @@ std::vector<Span> find_boxes(std::string_view text) {
   return boxes;
 }
 
+std::string_view inside_boxes(std::string_view content) {
+  static constexpr std::string_view kOpen = "\\boxed{";
+  std::size_t n = 0;
+  while (content.substr(n * kOpen.size()).starts_with(kOpen)) {
+    ++n;
+  }
+  std::size_t closed = 0;
+  while (closed < n && closed < content.size() && content[content.size() - 1 - closed] == '}') {
+    ++closed;
+  }
+  const std::size_t from = closed * kOpen.size();
+  if (closed == 0 || from + closed > content.size()) {
+    return content;
+  }
+  const std::string_view inner = content.substr(from, content.size() - from - closed);
+  std::int64_t depth = 0;
+  for (const char c : inner) {
+    depth += c == '{' ? 1 : c == '}' ? -1 : 0;
+    if (depth < 0) {
+      return content;  // two boxes side by side
+    }
+  }
+  return depth == 0 ? inner : content;
+}
+
 bool boxes_join(std::string_view between) {
   std::string rest;
   bool has_separator = false;

@@ -14,4 +14,7 @@ std::vector<Span> find_boxes(std::string_view text);
 // Do two boxes belong to one list: nothing but a separator between them?
 bool boxes_join(std::string_view between);
 
+// What \boxed{\boxed{…}} holds, however deep.
+std::string_view inside_boxes(std::string_view content);
+
 }  // namespace r1eval

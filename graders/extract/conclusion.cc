@@ -1,6 +1,7 @@
 #include "graders/extract/conclusion.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 #include "graders/extract/statement.h"
@@ -19,6 +20,61 @@ bool is_word_char(char c) {
 bool is_filler(std::string_view s) {
   return s.find_first_of("0123456789$=") == npos && s.find("\\(") == npos &&
          s.find("\\)") == npos && s.find("\\]") == npos && s.find("\\[") == npos;
+}
+
+// "$8$, attained when $x = 2$": the value that a clause about it follows, or nothing.
+std::string_view value_before_clause(std::string_view tail) {
+  static constexpr std::array<std::array<std::string_view, 2>, 2> kPairs = {
+      {{"$", "$"}, {"\\(", "\\)"}}};
+  static constexpr std::array<std::string_view, 15> kClauses = {
+      "when", "where", "which", "since",    "because", "as",        "for",     "if",
+      "at",   "while", "being", "attained", "reached", "occurring", "achieved"};
+  for (const auto& [open, close] : kPairs) {
+    const std::size_t end = tail.starts_with(open) ? tail.find(close, open.size()) : npos;
+    if (end == npos || end == open.size()) {
+      continue;
+    }
+    std::string_view rest = trim(tail.substr(end + close.size()));
+    if (rest.starts_with(',')) {
+      rest = trim(rest.substr(1));
+    }
+    std::size_t word = 0;
+    while (word < rest.size() && is_word_char(rest[word])) {
+      ++word;
+    }
+    if (std::find(kClauses.begin(), kClauses.end(), rest.substr(0, word)) != kClauses.end()) {
+      return tail.substr(open.size(), end - open.size());
+    }
+  }
+  return {};
+}
+
+// "x = -2 or x = 3" at a sentence's end: several equations with one name each.
+std::string_view equations_in(std::string_view sentence) {
+  const std::size_t first = sentence.find(" = ");
+  if (first == npos || first == 0 || (first > 1 && sentence[first - 2] != ' ')) {
+    return {};
+  }
+  const std::string_view all = sentence.substr(first - 1);
+  std::size_t parts = 0;
+  for (std::string_view rest = all; !rest.empty(); ++parts) {
+    std::size_t end = rest.size();
+    std::size_t next = rest.size();
+    for (const std::string_view separator : {", and ", ", or ", " and ", " or ", ", "}) {
+      const std::size_t at = rest.find(separator);
+      if (at < end) {
+        end = at;
+        next = at + separator.size();
+      }
+    }
+    const std::string_view part = rest.substr(0, end);
+    if (part.size() < 5 || !is_word_char(part[0]) || part.substr(1, 3) != " = " ||
+        part.find('=', 4) != npos || part.find(' ', 4) != npos) {
+      return {};
+    }
+    rest.remove_prefix(next);
+  }
+  return parts >= 2 ? all : std::string_view();
 }
 
 }  // namespace
@@ -49,9 +105,22 @@ bool find_conclusion(std::string_view text, const std::function<int(std::string_
     end = from > 0 && text[from - 1] == '\n' ? from - 1 : from;
   }
   std::string_view tail = after_verb(sentence);
+  const std::string_view before_clause = value_before_clause(tail);
   if (const std::size_t equals = sentence.rfind("= ");
       equals != npos && (tail.empty() || sentence.data() + equals > tail.data())) {
     tail = strip_statement(sentence.substr(equals + 2));
+  }
+  const auto take = [&](std::string_view part) {
+    const auto at = static_cast<std::size_t>(part.data() - text.data());
+    span = {at, at + part.size(), at, at + part.size()};
+    return true;
+  };
+  if (!before_clause.empty() && read_level(before_clause) == 2) {
+    return take(before_clause);
+  }
+  if (const std::string_view list = equations_in(sentence);
+      !list.empty() && read_level(list) == 2) {
+    return take(list);
   }
   for (bool again = true; again;) {
     again = false;

@@ -96,7 +96,7 @@ FoundAnswer find_math_answer(std::string_view text,
     }
     take(boxes[first].from, boxes.back().to, "boxed");
     if (members.size() == 1) {
-      answer.text = std::string(members[0]);
+      answer.text = std::string(inside_boxes(members[0]));
       // \boxed{50}\%
       const std::string_view rest = trim(text.substr(boxes.back().outer_to));
       if (rest.starts_with("\\%") || rest.starts_with('%')) {
@@ -177,6 +177,12 @@ FoundAnswer find_math_answer(std::string_view text,
   }
   if (!math.any && number_in(text, 0, text.size(), true, span) && stands_alone(text, span)) {
     return take(span.from, span.to, "number");
+  }
+  // "The day is Thursday."
+  if (const std::string_view tail = after_verb(line);
+      !math.any && !tail.empty() && tail.size() < 60 &&
+      std::count(tail.begin(), tail.end(), ' ') < 3 && read_level(tail) == 1) {
+    return take_part(tail);
   }
   if (rules.reads_number_words) {
     const std::string low =

@@ -170,6 +170,19 @@ bool is_prose_word(std::string_view word) {
   return std::find(kWords.begin(), kWords.end(), word) != kWords.end();
 }
 
+// "0.333..." goes on; other dots end a sentence.
+bool goes_on(std::string_view text) {
+  if (!text.ends_with("...")) {
+    return false;
+  }
+  const std::size_t end = text.size() - 3;
+  std::size_t from = end;
+  while (from > 0 && std::isdigit(static_cast<unsigned char>(text[from - 1])) != 0) {
+    --from;
+  }
+  return from < end && from > 0 && text[from - 1] == '.';
+}
+
 }  // namespace
 
 std::string_view unwrap_answer(std::string_view text) {
@@ -213,7 +226,7 @@ std::string_view unwrap_answer(std::string_view text) {
         }
       }
     }
-    if (!text.empty() && text.back() == '.' && text.size() > 1) {
+    if (!text.empty() && text.back() == '.' && text.size() > 1 && !goes_on(text)) {
       text.remove_suffix(1);
     }
     if (text.size() == before) {

@@ -36,6 +36,7 @@ class Ladder {
   std::optional<bool> by_names(const Side& gold, const Side& pred);
   std::optional<bool> by_relation(const Side& gold, const Side& pred);
   std::optional<bool> by_unit_or_text(const Side& gold, const Side& pred);
+  std::optional<bool> by_identity_matrix(const Side& gold, const Side& pred);
   std::optional<bool> by_matrix(const Side& gold, const Side& pred);
   std::optional<bool> by_set(const Side& gold, const Side& pred);
   std::optional<bool> by_members(const Side& gold, const Side& pred);

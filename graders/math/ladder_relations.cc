@@ -73,6 +73,53 @@ bool are_indexed(const Assignments& list) {
   });
 }
 
+// "m + n", "abc", "x^2 + y^2": what a question asks for by name, at least two different names
+// without coefficients. "2x + z" is a side of an equation.
+bool is_combination_of_names(const Side& s) {
+  if (s.kind() != Kind::kSum && s.kind() != Kind::kProduct) {
+    return false;
+  }
+  std::vector<std::string> seen;
+  const auto is_name = [&](Side one) {
+    one = one.kind() == Kind::kNegative ? one.child(0) : one;
+    const bool is_power = one.kind() == Kind::kPower && one.child(1).kind() == Kind::kNumber;
+    const Side base = is_power ? one.child(0) : one;
+    if (base.kind() != Kind::kSymbol ||
+        std::find(seen.begin(), seen.end(), base.node().text) != seen.end()) {
+      return false;
+    }
+    seen.push_back(base.node().text);
+    return true;
+  };
+  // Products are nested: (a b) c.
+  const auto all = [&](const auto& self, const Side& one) -> bool {
+    if (one.kind() != s.kind()) {
+      return is_name(one);
+    }
+    for (std::size_t k = 0; k < one.size(); ++k) {
+      if (!self(self, one.child(k))) {
+        return false;
+      }
+    }
+    return true;
+  };
+  return all(all, s) && seen.size() >= 2;
+}
+
+// The point C(7, 4) as the number of ways to choose 4 of 7; nothing for other equations.
+std::optional<Side> as_combinations(const Side& s) {
+  if (s.kind() != Kind::kRelation || s.node().text != "=" || s.child(0).kind() != Kind::kSymbol ||
+      s.child(0).node().text != "C" || s.child(1).kind() != Kind::kTuple ||
+      s.child(1).size() != 2 || s.child(1).node().text != "()") {
+    return std::nullopt;
+  }
+  const auto tree = s.child(1).copy_alone();
+  Node& node = tree->nodes[static_cast<std::size_t>(tree->root)];
+  node.kind = Kind::kFunction;
+  node.text = "binomial";
+  return Side{tree, tree->root};
+}
+
 // Ratios of two parts as quotients.
 Side with_quotients(const Side& s) {
   const auto tree = s.copy();
@@ -326,7 +373,11 @@ std::optional<bool> Ladder::by_names(const Side& g, const Side& p) {
       }
       return true;
     }
-    if (is_lone_name(p.child(0))) {
+    if (const auto ways = as_combinations(p); ways && g.kind() != Kind::kTuple) {
+      return equal(g, *ways);
+    }
+    if (is_lone_name(p.child(0)) ||
+        (p.size() == 2 && is_combination_of_names(p.child(0)) && !has_symbols(*g.e, g.id))) {
       return equal(g, last_exact(p));
     }
     if ((g.kind() == Kind::kSet || g.kind() == Kind::kNumber) && is_lone_name(last_exact(p))) {

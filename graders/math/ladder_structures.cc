@@ -267,6 +267,9 @@ bool Ladder::ratios_equal(const Side& g, const Side& p) {
 
 // Matrices, brackets that show them, and vectors in any notation.
 std::optional<bool> Ladder::by_matrix(const Side& g, const Side& p) {
+  if (const auto decided = by_identity_matrix(g, p)) {
+    return decided;
+  }
   std::vector<Side> a;
   std::vector<Side> b;
   std::size_t columns_a = 0;
@@ -309,6 +312,29 @@ std::optional<bool> Ladder::by_matrix(const Side& g, const Side& p) {
       return false;
     }
   }
+  return true;
+}
+
+// c I for a matrix with c on its diagonal and zeros elsewhere.
+std::optional<bool> Ladder::by_identity_matrix(const Side& g, const Side& p) {
+  const auto is_identity = [](const Node& n) { return n.kind == Kind::kSymbol && n.text == "I"; };
+  const std::size_t n = g.kind() == Kind::kMatrix ? static_cast<std::size_t>(g.node().columns) : 0;
+  if (n < 2 || g.size() != n * n || p.kind() == Kind::kMatrix || p.kind() == Kind::kTuple ||
+      !any_node(p, is_identity)) {
+    return std::nullopt;
+  }
+  const Side zero = substituted(p, "I", Rational(), Rational());
+  const Side factor = substituted(p, "I", Rational(), Rational(Integer(1)));
+  const auto none = exact_value(*zero.e, zero.id);
+  if (!none || !none->is_zero()) {
+    return std::nullopt;
+  }
+  for (std::size_t k = 0; k < g.size(); ++k) {
+    if (!equal(g.child(k), k % (n + 1) == 0 ? factor : zero)) {
+      return false;
+    }
+  }
+  evidence = "a multiple of the identity matrix";
   return true;
 }
 
@@ -434,13 +460,16 @@ std::optional<bool> Ladder::by_members(const Side& g, const Side& p) {
     return true;
   }
   // "1, 2, 3" without brackets is the tuple in its order, and a list that "(2, 1, 3)" answers. Two
-  // in brackets may be an interval, and its ends are no answer to it.
+  // in brackets may be an interval, whose ends are no answer to it, unless the first is the larger.
+  const auto is_point = [](const Side& s) {
+    return s.kind() == Kind::kTuple && s.node().text == "()" &&
+           (s.size() > 2 || (s.size() == 2 && end_value(s.child(0)) >= end_value(s.child(1))));
+  };
   const auto is_comma_list = [](const Side& s) {
     return s.kind() == Kind::kList && s.node().text.starts_with(',') &&
            !any_node(s, [](const Node& n) { return n.kind == Kind::kRelation; });
   };
-  if (g.kind() == Kind::kTuple && g.node().text == "()" && g.size() > 2 && is_comma_list(p) &&
-      g.size() == p.size()) {
+  if (is_point(g) && is_comma_list(p) && g.size() == p.size()) {
     for (std::size_t k = 0; k < g.size(); ++k) {
       if (!equal(g.child(k), p.child(k))) {
         return false;
@@ -449,8 +478,7 @@ std::optional<bool> Ladder::by_members(const Side& g, const Side& p) {
     evidence = "a tuple without its brackets";
     return true;
   }
-  const bool is_bracketed_list = is_comma_list(g) && p.kind() == Kind::kTuple &&
-                                 p.node().text == "()" && p.size() > 2 && p.size() == g.size();
+  const bool is_bracketed_list = is_comma_list(g) && is_point(p) && p.size() == g.size();
   if (is_bracketed_list || (p.kind() == Kind::kTuple && g.kind() == Kind::kSet)) {
     std::vector<Side> a;
     std::vector<Side> b;

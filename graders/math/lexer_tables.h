@@ -162,9 +162,9 @@ inline constexpr std::array<std::string_view, 7> kDroppedWithArgument = {
     "hspace", "phantom", "color", "textcolor", "vspace", "tag", "label"};
 
 // Commands whose argument stands for itself.
-inline constexpr std::array<std::string_view, 12> kTransparent = {
-    "mathrm", "mathbf", "operatorname", "mathit",        "boxed",  "fbox",
-    "mathsf", "bm",     "mathop",       "displaylimits", "mathtt", "underline"};
+inline constexpr std::array<std::string_view, 13> kTransparent = {
+    "mathrm", "mathbf", "operatorname",  "mathit", "boxed",     "fbox",  "mathsf",
+    "bm",     "mathop", "displaylimits", "mathtt", "underline", "answer"};
 inline constexpr std::array<std::string_view, 12> kTextCommands = {
     "text", "textbf", "mbox",   "textnormal", "textit", "textrm",
     "hbox", "texttt", "textsf", "textup",     "emph",   "textsc"};

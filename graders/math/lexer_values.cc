@@ -148,10 +148,6 @@ void Lexer::number() {
         digits(1);
       }
     }
-    // "0.333…" is what it shows; how far that is from 1/3 is the comparison's affair.
-    if (s_.substr(i_, 3) == "...") {
-      i_ += 3;
-    }
   }
   // "3e+4" is 30000, but "3e+4\\pi" has Euler's number.
   const auto before_pi = [&] {

@@ -260,6 +260,26 @@ bool Ladder::pieces_of(const Side& s, std::vector<Piece>& out) {
     }
     return true;
   }
+  if (s.kind() == Kind::kDifference) {
+    // What lies outside every piece of the right side.
+    std::vector<Piece> left;
+    std::vector<Piece> taken;
+    if (!pieces_of(s.child(0), left) || !pieces_of(s.child(1), taken)) {
+      return false;
+    }
+    for (const Piece& hole : taken) {
+      std::vector<Piece> outside;
+      if (hole.lo_value > -HUGE_VAL) {
+        outside.push_back({infinity(true), hole.lo, true, !hole.lo_open, -HUGE_VAL, hole.lo_value});
+      }
+      if (hole.hi_value < HUGE_VAL) {
+        outside.push_back({hole.hi, infinity(false), !hole.hi_open, true, hole.hi_value, HUGE_VAL});
+      }
+      left = intersection(left, outside);
+    }
+    out.insert(out.end(), left.begin(), left.end());
+    return out.size() <= 64;
+  }
   if (is_inequality(s)) {
     const std::string& ops = s.node().text;
     const auto open = [](char c) { return c == '<' || c == '>'; };

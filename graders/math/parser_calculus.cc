@@ -246,16 +246,26 @@ Parser::Id Parser::derivative_operator() {
     }
   }
   const std::string variable = t_[middle + 2].text;
+  const auto derivative_of = [&](Id body, const std::string& operation) {
+    const Id name = body == kBad ? kBad : make(Kind::kSymbol, {}, variable);
+    return name == kBad ? kBad : make(Kind::kFunction, {scalar(body), name}, operation);
+  };
+  // \frac{dy}{dx} and \frac{d(x^2)}{dx}: what is derived stands above.
+  const bool is_letter_above = middle == top + 3 && is_kind(TokenKind::kLetter, top + 1 - i_);
+  if (has_body && (is_letter_above || t_[top + 1].text == "(") && end == middle + 4) {
+    i_ = top + 1;
+    const Id body = primary();
+    if (body != kBad && i_ + 1 == middle) {
+      i_ = end;
+      return derivative_of(body, t_[top].text + "/" + t_[top].text + variable);
+    }
+    why_.clear();
+  }
   i_ = end;
   if (has_body || !(is_op("(") || is_op("[") || is_op("{") || starts_primary())) {
     return make(Kind::kSymbol, {}, text);
   }
-  const Id body = product();
-  if (body == kBad) {
-    return kBad;
-  }
-  const Id name = make(Kind::kSymbol, {}, variable);
-  return name == kBad ? kBad : make(Kind::kFunction, {scalar(body), name}, text);
+  return derivative_of(product(), text);
 }
 
 // The complex conjugate: i becomes -i. Names stand for real numbers.

@@ -1,6 +1,7 @@
 // LaTeX commands and functions.
 #include <fmt/format.h>
 
+#include "graders/math/exact.h"
 #include "graders/math/parser_impl.h"
 
 namespace r1eval::parsing {
@@ -58,6 +59,11 @@ Parser::Id Parser::command() {
     }
     if (degree == kBad) {
       degree = number(Rational(Integer(name == "cbrt" ? 3 : 2)));
+    }
+    if (degree != kBad && !exact_value(e_, degree)) {  // the n-th root
+      const Id one = number(Rational(Integer(1)));
+      const Id exponent = one == kBad ? kBad : make(Kind::kQuotient, {one, degree});
+      return exponent == kBad ? kBad : make(Kind::kPower, {scalar(radicand), exponent});
     }
     return make(Kind::kFunction, {radicand, degree}, "root");
   }

@@ -7,6 +7,43 @@
 
 namespace r1eval::parsing {
 
+namespace {
+
+// "0.333…", "0.1666…", "0.142857142857…": the fraction that digits which are seen to repeat go on
+// to; nothing for the digits of an irrational number.
+std::optional<Rational> repeating_fraction(const Rational& shown, std::int32_t places) {
+  if (places < 3 || places > 60) {
+    return std::nullopt;
+  }
+  const Integer scale = boost::multiprecision::pow(Integer(10), static_cast<unsigned>(places));
+  const Rational scaled = shown * Rational(scale);
+  std::string digits = Integer(abs(scaled.num) % scale).str();
+  digits.insert(0, static_cast<std::size_t>(places) - digits.size(), '0');
+  const auto n = static_cast<std::size_t>(places);
+  std::size_t period = 0;
+  if (digits[n - 1] == digits[n - 2] && digits[n - 1] == digits[n - 3] && digits[n - 1] != '0') {
+    period = 1;
+  }
+  for (std::size_t length = 2; period == 0 && 2 * length <= n; ++length) {
+    bool repeats = n % length == 0;
+    for (std::size_t k = length; k < n && repeats; ++k) {
+      repeats = digits[k] == digits[k - length];
+    }
+    period = repeats ? length : 0;
+  }
+  if (period == 0) {
+    return std::nullopt;
+  }
+  // What follows the digits shown: one more period after them, over 10^places (10^period - 1).
+  const Integer tail(digits.substr(n - period));
+  const Integer below =
+      scale * (boost::multiprecision::pow(Integer(10), static_cast<unsigned>(period)) - 1);
+  const Rational rest(shown.num < 0 ? Integer(-tail) : tail, below);
+  return shown + rest;
+}
+
+}  // namespace
+
 std::string Parser::raw_group() {
   std::string text;
   if (accept("{")) {
@@ -107,8 +144,15 @@ Parser::Id Parser::powers() {
         }
       }
       base = exponent == kBad ? kBad : make(Kind::kPower, {scalar(base), exponent});
-    } else if (is_command("ldots") && e_.at(base).is_decimal) {
-      ++i_;  // "0.333…": the digits that are shown
+    } else if ((is_command("ldots") || is_command("dots") || is_command("cdots")) &&
+               e_.at(base).is_decimal) {
+      ++i_;
+      Node& literal = e_.nodes[static_cast<std::size_t>(base)];
+      if (const auto whole = repeating_fraction(literal.value, literal.places)) {
+        literal.value = *whole;
+        literal.is_decimal = false;
+        literal.places = 0;
+      }
     } else if (is_command("degree") || is_command("circ")) {
       ++i_;
       base = make(Kind::kDegree, {base});

@@ -121,6 +121,15 @@ Parser::Id Parser::with_unit(Id value) {
     }
     ++i_;
   }
+  // \frac{\text{m}}{\text{s}}
+  for (const std::string_view command : {"\\frac", "\\dfrac", "\\tfrac"}) {
+    const std::size_t middle = unit.find("}{");
+    if (unit.starts_with(command) && middle != std::string::npos && unit.back() == '}') {
+      const std::size_t open = unit.find('{');
+      unit = unit.substr(open + 1, middle - open - 1) + "/" +
+             unit.substr(middle + 2, unit.size() - middle - 3);
+    }
+  }
   const std::size_t space = first.find(' ');
   const std::string head = first.substr(0, space);
   // "million", "million dollars", "2.5 million of them"

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 #include "graders/math/exact.h"
@@ -186,6 +187,24 @@ Parser::Id Parser::brackets() {
 
 // A letter with its primes: a name, or one of the letters that usually name a function.
 Parser::Id Parser::letter(std::string name) {
+  // C(7, 4) beside other factors and terms; alone, or in a list, it is a point.
+  const auto is_arithmetic = [&](std::size_t k) {
+    static constexpr std::array<std::string_view, 9> kSigns = {"+",     "-", "*", "/", "cdot",
+                                                               "times", "{", "}", "="};
+    return k < t_.size() && contains(kSigns, t_[k].text);
+  };
+  if (name == "C" && is_op("(") && is_kind(TokenKind::kNumber, 1) && is_op(",", 2) &&
+      is_kind(TokenKind::kNumber, 3) && is_op(")", 4) &&
+      (is_arithmetic(i_ + 5) || (i_ >= 2 && is_arithmetic(i_ - 2)))) {
+    std::array<Id, 2> ends{};
+    for (Id& end : ends) {
+      ++i_;
+      end = primary();
+    }
+    return ends[0] == kBad || ends[1] == kBad || !accept(")")
+               ? kBad
+               : make(Kind::kFunction, {ends[0], ends[1]}, "binomial");
+  }
   bool has_primes = false;
   while (true) {
     std::size_t taken = 0;

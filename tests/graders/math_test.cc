@@ -36,6 +36,15 @@ TEST(MathGraderTest, GivesTheVerdictOfEveryCase) {
   }
 }
 
+// Pairs of many kinds, labelled by what is true before the grader saw them.
+TEST(MathGraderTest, AgreesWithLabelsWrittenBeforeItSawThem) {
+  for (const Json& c : read_cases(R1EVAL_TEST_DATA "/math_unseen_cases.jsonl")) {
+    const Verdict verdict = grade(string_or(c, "gold"), string_or(c, "pred"), string_or(c, "mode"));
+    EXPECT_EQ(verdict.outcome == Outcome::kCorrect, bool_or(c, "equal", false))
+        << c.dump() << "\n  " << verdict.rule << ": " << verdict.evidence;
+  }
+}
+
 TEST(MathGraderTest, EqualityOfValuesHasNoDirection) {
   for (const Json& c : read_cases(R1EVAL_TEST_DATA "/math_cases.jsonl")) {
     const std::string gold = string_or(c, "gold");
