@@ -2,7 +2,7 @@
 # run. Runs with every layer of isolation already on. It is given programs and inputs, never expected
 # outputs, and hands over what a program printed or returned, never a verdict.
 #
-# Descriptors here: 3 the supervisor's socket, 4 this file, 5 (level C only) a Landlock ruleset.
+# Runs under CPython and PyPy. Descriptors here: 3 the supervisor's socket, 4 this file, 5 (level C only) a Landlock ruleset.
 # Request: a line "mode seed cpu_s memory address_space file_bytes alarm_s", then the function's name, with five descriptors: program, stdin, stdout, stderr, result.
 import _socket
 import array
@@ -25,6 +25,8 @@ import itertools, functools, operator, io, sys, json, builtins, typing  # noqa: 
 
 PROFILE = int(os.environ.pop('R1EVAL_PROFILE', '0'))  # wire::Profile
 LCB, OFFICIAL, STRICT = 0, 1, 2
+PRELOAD = os.environ.pop('R1EVAL_PRELOAD', '')
+PYPY = sys.implementation.name == 'pypy'
 EXIT_COMPILE_ERROR = 113  # the library knows these two
 EXIT_MEMORY_ERROR = 114
 SCRATCH = os.environ.get('TMPDIR', '/tmp')
@@ -66,7 +68,7 @@ _mro = type.__dict__['__mro__'].__get__
 _dict_of = type.__dict__['__dict__'].__get__
 _name_of = type.__dict__['__name__'].__get__
 _setrecursionlimit = sys.setrecursionlimit
-_set_digits = sys.set_int_max_str_digits
+_set_digits = getattr(sys, 'set_int_max_str_digits', lambda n: None)
 _unpack = struct.unpack
 _pack = struct.pack
 _exec = exec
@@ -239,7 +241,7 @@ def show_exception(error):
         pass
 
 
-def finish(code, module):
+def finish(code, module, opens_files=True):
     """What the end of an interpreter does as far as a program can see, then the end."""
     try:
         threading._shutdown()
@@ -263,7 +265,8 @@ def finish(code, module):
         names = module.__dict__
         while _len(names) > N_NAMES:
             names.popitem()
-        gc.collect()
+        if not PYPY or opens_files:
+            gc.collect()  # in PyPy it costs more than most runs
     except BaseException:
         pass
     try:
@@ -307,7 +310,7 @@ def run_stdin(source):
             traceback.clear_frames(error.__traceback__)
         show_exception(error)
         del error
-    finish(status, module)
+    finish(status, module, 'open' in source)
 
 
 def run_functional(source, fn_name):
@@ -549,7 +552,12 @@ def child(request, fds):
         os.closerange(6, 1 << 16)
     os.chdir(SCRATCH)
     random.seed(seed)
+    if NUMPY is not None:
+        NUMPY.random.seed(seed & 0xffffffff)
     set_limits(cpu_s, memory, address_space, file_bytes)
+    if PYPY and address_space:
+        # It sets memory aside for all the depth that is asked for.
+        sys.setrecursionlimit = lambda n: _setrecursionlimit(min(n, 300000))
     source = source.decode('utf-8', 'replace')
     # From here on what goes wrong is the program's: the library takes a run without this byte as ours.
     _write(result if mode == 'stdin' else RESULT, b'B')
@@ -567,8 +575,9 @@ def serve():
     supervisor = _socket.socket(fileno=3)
     supervisor.send(b'R')
     space = _socket.CMSG_SPACE(5 * 4)
+    cloexec = getattr(_socket, 'MSG_CMSG_CLOEXEC', 0x40000000)  # unnamed in PyPy
     while True:
-        data, ancillary, _, _ = supervisor.recvmsg(8192, space, _socket.MSG_CMSG_CLOEXEC)
+        data, ancillary, _, _ = supervisor.recvmsg(8192, space, cloexec)
         if not data:
             _exit(0)
         fds = array.array('i')
@@ -615,6 +624,13 @@ if PROFILE != STRICT:
 threading.stack_size(16 << 20)  # the main thread's may be as large as the memory limit
 # Programs are children of this process, yet must not look like modules of it.
 sys.modules.pop('__mp_main__', None)
+NUMPY = None
+if PRELOAD:
+    try:
+        import numpy as NUMPY
+    except ImportError:
+        pass
 gc.collect()
-gc.freeze()
+if hasattr(gc, 'freeze'):  # PyPy has no such thing
+    gc.freeze()
 serve()
