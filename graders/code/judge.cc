@@ -111,6 +111,18 @@ TestOutcome judge_run(const RunResult& run, const CodeProblem& problem, const Co
                                                         : judge_stdout(run, test);
 }
 
+// The line of the script that raised, as a traceback shows it; empty: none is shown.
+std::string failed_line(std::string_view traceback) {
+  const std::size_t frame = traceback.rfind("\n  File \"main.py\"");
+  const std::size_t at =
+      frame == std::string_view::npos ? frame : traceback.find("\n    ", frame + 1);
+  if (at == std::string_view::npos) {
+    return "";
+  }
+  const std::string_view line = traceback.substr(at + 5);
+  return std::string(line.substr(0, line.find('\n')));
+}
+
 class Judge {
  public:
   Judge(CodeExecutor& executor, const CodeProblem& problem, std::string_view program,
@@ -279,6 +291,10 @@ class Judge {
          run.stderr_tail.find("\nAssertionError") != std::string::npos)) {
       judgement_.verdict = CodeVerdict::kWa;
       judgement_.got = cut_middle(run.stderr_tail, kShownBytes);
+      if (const std::string line = failed_line(run.stderr_tail); !line.empty()) {
+        judgement_.input = cut_middle(line, kShownBytes);
+        judgement_.detail += ": " + line;
+      }
     }
     // What the program printed may still have been in a buffer, and come after the token.
     if (run.end == RunEnd::kFinished &&

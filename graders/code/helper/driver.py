@@ -13,6 +13,7 @@ import fractions
 import decimal
 import enum
 import gc
+import linecache
 import resource
 import signal
 import struct
@@ -229,13 +230,19 @@ def open_streams():
         stream.mode = mode
 
 
-def show_exception(error):
+def show_exception(error, source=''):
     """The traceback without the driver's own frames, as the interpreter would print it."""
     try:
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename == '<driver>':
             trace = trace.tb_next
         error.__traceback__ = trace
+        if sys.excepthook is sys.__excepthook__ and source and not _isinstance(error, MemoryError):
+            # The interpreter looks for the lines in a file; there is none.
+            linecache.cache['main.py'] = (
+                _len(source), None, source.splitlines(True), 'main.py')
+            traceback.print_exception(_type(error), error, trace)
+            return
         sys.excepthook(_type(error), error, trace)
     except BaseException:
         pass
@@ -308,7 +315,7 @@ def run_stdin(source):
         if _isinstance(error, MemoryError):
             status = EXIT_MEMORY_ERROR
             traceback.clear_frames(error.__traceback__)
-        show_exception(error)
+        show_exception(error, source)
         del error
     finish(status, module, 'open' in source)
 
@@ -345,7 +352,7 @@ def run_functional(source, fn_name):
     except BaseException as error:
         tag = b'M' if _isinstance(error, MemoryError) else b'E'
         data = describe(error)
-        show_exception(error)
+        show_exception(error, source)
     write_all(RESULT, tag + data)
     _exit(0)
 

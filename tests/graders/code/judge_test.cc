@@ -239,6 +239,21 @@ TEST(CodeJudgeTest, AScriptPassesOnlyIfItsChecksWereReached) {
   EXPECT_EQ(judge_program(raises, problem, "x", {}).verdict, CodeVerdict::kRe);
 }
 
+TEST(JudgeTest, NamesTheCheckThatFailed) {
+  CodeProblem problem;
+  problem.mode = CodeProblem::Mode::kScript;
+  problem.checks = "assert f(1) == 2\nassert f(2) == 4";
+  RunResult run = ended(RunEnd::kRuntimeError, "AssertionError");
+  run.stderr_tail =
+      "Traceback (most recent call last):\n  File \"main.py\", line 9, in <module>\n"
+      "    assert f(2) == 4\n           ^^^^^^^^^\nAssertionError\n";
+  ScriptedExecutor executor({run});
+  const Judgement judgement = judge_program(executor, problem, "f = abs", JudgeOptions());
+  EXPECT_EQ(judgement.verdict, CodeVerdict::kWa);
+  EXPECT_EQ(judgement.input, "assert f(2) == 4");
+  EXPECT_EQ(judgement.detail, "AssertionError: assert f(2) == 4");
+}
+
 TEST(CodeProblemTest, AHumanEvalProgramStandsOnItsPrompt) {
   CodeProblem problem =
       read_code_problem(
