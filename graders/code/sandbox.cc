@@ -331,6 +331,11 @@ RunResult result_of_record(const RecordReader::Record& record, bool is_functiona
       result.detail.clear();
       (is_functional ? result.value_bytes : result.stdout_bytes) = record.data;
       break;
+    case 'N':
+      result.end = RunEnd::kRuntimeError;
+      result.value_bytes = record.data;
+      result.detail = "ValueError: the truth value of an array is ambiguous";
+      break;
     case 'T':
       result.end = RunEnd::kTimeLimit;
       result.detail = "alarm";
@@ -410,7 +415,7 @@ RunResult Sandbox::run_shared(const ProgramSpec& program, std::span<const RunInp
         last = result_of_record(*record, is_functional);
         last.was_rerun = is_quiet;
         const std::size_t index = n_seen++;
-        bool goes_on = record->tag == 'V';
+        bool goes_on = record->tag == 'V' || record->tag == 'N';
         if (last.end == RunEnd::kTimeLimit) {
           is_held = true;
         } else if (index >= n_delivered) {

@@ -239,7 +239,31 @@ TEST(CodeJudgeTest, AScriptPassesOnlyIfItsChecksWereReached) {
   EXPECT_EQ(judge_program(raises, problem, "x", {}).verdict, CodeVerdict::kRe);
 }
 
-TEST(JudgeTest, NamesTheCheckThatFailed) {
+// The official runner keeps the elementwise comparison of an array, then fails to ask for its
+// truth.
+TEST(CodeJudgeTest, ComparesArraysAsTheOfficialRunnerDoes) {
+  const auto results_for = [](const std::string& array, const std::string& expected) {
+    CodeProblem problem;
+    problem.mode = CodeProblem::Mode::kFunctional;
+    problem.fn_name = "f";
+    problem.tests = {{"1", expected}};
+    RunResult run = ended(RunEnd::kRuntimeError, "ValueError");
+    run.value_bytes = array;
+    ScriptedExecutor executor({run});
+    JudgeOptions options;
+    options.profile = CodeProfile::kLcbOfficial;
+    return dump_json(judgement_json(judge_program(executor, problem, "", options))["results"]);
+  };
+  EXPECT_EQ(results_for("l2:i1:1i1:2", "[1, 2]"), "[true,-4]");
+  EXPECT_EQ(results_for("l2:i1:1i1:2", "[2, 2]"), "[false,-4]");
+  EXPECT_EQ(results_for("l2:i1:1i1:2", "[1, 2, 3]"), "[-4]");
+  EXPECT_EQ(results_for("l2:i1:1i1:2", "1"), "[true,-4]");
+  EXPECT_EQ(results_for("l1:i1:1", "1"), "[true]");
+  EXPECT_EQ(results_for("l1:i1:1", "[2]"), "[false]");
+  EXPECT_EQ(results_for("l0:", "[]"), "[-4]");
+}
+
+TEST(CodeJudgeTest, NamesTheCheckThatFailed) {
   CodeProblem problem;
   problem.mode = CodeProblem::Mode::kScript;
   problem.checks = "assert f(1) == 2\nassert f(2) == 4";
