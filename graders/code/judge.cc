@@ -100,6 +100,55 @@ TestOutcome judge_value(const RunResult& run, const CodeTest& test) {
   return outcome;
 }
 
+// Numbers of elements along each axis of a regular nested list; empty for anything else.
+std::vector<std::size_t> shape_of(const PythonValue& value) {
+  std::vector<std::size_t> shape;
+  const PythonValue* at = &value;
+  while (at->kind == PythonValue::Kind::kList) {
+    shape.push_back(at->items.size());
+    if (at->items.empty()) {
+      break;
+    }
+    at = &at->items.front();
+  }
+  return shape;
+}
+
+// The official runner compares an array with the expected value element by element, keeps the
+// result, and then asks for its truth: an error unless there is one element. `first` is what it
+// keeps, shown as its first element.
+struct ArrayComparison {
+  bool is_one = false;
+  std::optional<bool> first;  // empty: the shapes do not go together, which is an error at once
+};
+
+ArrayComparison compare_array(const PythonValue& array, const PythonValue& expected) {
+  ArrayComparison comparison;
+  const std::vector<std::size_t> shape = shape_of(array);
+  const std::vector<std::size_t> wanted = shape_of(expected);
+  const auto size = [](const std::vector<std::size_t>& of) {
+    std::size_t n = 1;
+    for (const std::size_t length : of) {
+      n *= length;
+    }
+    return n;
+  };
+  const bool fits = wanted.empty() || shape == wanted || size(shape) == 1 || size(wanted) == 1;
+  if (!fits || size(shape) == 0 || size(wanted) == 0) {
+    return comparison;
+  }
+  const auto first_of = [](const PythonValue& value) {
+    const PythonValue* at = &value;
+    while (at->kind == PythonValue::Kind::kList && !at->items.empty()) {
+      at = &at->items.front();
+    }
+    return at;
+  };
+  comparison.is_one = size(shape) == 1 && size(wanted) == 1;
+  comparison.first = python_equal(*first_of(array), *first_of(expected));
+  return comparison;
+}
+
 TestOutcome judge_run(const RunResult& run, const CodeProblem& problem, const CodeTest& test) {
   if (run.end != RunEnd::kFinished) {
     TestOutcome outcome;
@@ -109,6 +158,18 @@ TestOutcome judge_run(const RunResult& run, const CodeProblem& problem, const Co
   }
   return problem.mode == CodeProblem::Mode::kFunctional ? judge_value(run, test)
                                                         : judge_stdout(run, test);
+}
+
+// The line of the script that raised, as a traceback shows it; empty: none is shown.
+std::string failed_line(std::string_view traceback) {
+  const std::size_t frame = traceback.rfind("\n  File \"main.py\"");
+  const std::size_t at =
+      frame == std::string_view::npos ? frame : traceback.find("\n    ", frame + 1);
+  if (at == std::string_view::npos) {
+    return "";
+  }
+  const std::string_view line = traceback.substr(at + 5);
+  return std::string(line.substr(0, line.find('\n')));
 }
 
 class Judge {
@@ -221,6 +282,27 @@ class Judge {
     judgement_.verdict = CodeVerdict::kOk;
   }
 
+  TestOutcome judge_array(const RunResult& run, const CodeTest& test) {
+    TestOutcome outcome = judge_run(run, problem_, test);
+    Result<CodeValue> value = decode_code_value(run.value_bytes);
+    const Result<PythonValue> expected = parse_python_json(test.expected);
+    if (!value || !expected) {
+      return outcome;
+    }
+    const PythonValue returned = to_python_value(std::move(value).value());
+    const ArrayComparison comparison = compare_array(returned, *expected);
+    if (comparison.is_one) {
+      outcome = TestOutcome();
+      outcome.verdict = *comparison.first ? CodeVerdict::kOk : CodeVerdict::kWa;
+      outcome.detail = "the returned array differs";
+      outcome.got = python_repr(returned, kShownBytes);
+      outcome.expected = python_repr(*expected, kShownBytes);
+    } else if (comparison.first) {
+      judgement_.results.push_back(*comparison.first ? LcbResult::kTrue : LcbResult::kFalse);
+    }
+    return outcome;
+  }
+
   void judge_shared() {
     std::vector<RunInput> inputs;
     for (std::size_t i = 0; i < problem_.tests.size(); ++i) {
@@ -229,7 +311,9 @@ class Judge {
     std::size_t n_passed = 0;
     const auto on_result = [&](std::size_t i, const RunResult& run) {
       add_resources(run);
-      TestOutcome outcome = judge_run(run, problem_, problem_.tests[i]);
+      TestOutcome outcome = run.end == RunEnd::kRuntimeError && !run.value_bytes.empty()
+                                ? judge_array(run, problem_.tests[i])
+                                : judge_run(run, problem_, problem_.tests[i]);
       const bool is_official_error =
           outcome.is_official_error || outcome.verdict == CodeVerdict::kCe;
       const bool goes_on = take(i, std::move(outcome));
@@ -279,6 +363,10 @@ class Judge {
          run.stderr_tail.find("\nAssertionError") != std::string::npos)) {
       judgement_.verdict = CodeVerdict::kWa;
       judgement_.got = cut_middle(run.stderr_tail, kShownBytes);
+      if (const std::string line = failed_line(run.stderr_tail); !line.empty()) {
+        judgement_.input = cut_middle(line, kShownBytes);
+        judgement_.detail += ": " + line;
+      }
     }
     // What the program printed may still have been in a buffer, and come after the token.
     if (run.end == RunEnd::kFinished &&

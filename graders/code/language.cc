@@ -32,6 +32,11 @@ std::vector<CodeLanguage> read_all() {
     CodeLanguage language;
     language.name = table["name"].value_or(std::string());
     language.is_python = table["engine"].value_or(std::string()) == "python";
+    if (const toml::array* paths = table["interpreters"].as_array()) {
+      for (const toml::node& path : *paths) {
+        language.interpreters.push_back(path.value_or(std::string()));
+      }
+    }
     language.compile = read_step(table);
     if (const toml::table* header = table["header"].as_table()) {
       language.header = (*header)["include"].value_or(std::string());

@@ -18,8 +18,9 @@ struct CompileStep {
 struct CodeLanguage {
   std::string name;
   bool is_python = false;
-  CompileStep compile;  // empty command: interpreted
-  std::string header;   // include name of a header worth precompiling, or empty
+  std::vector<std::string> interpreters;  // is_python: paths, the first that exists is taken
+  CompileStep compile;                    // empty command: interpreted
+  std::string header;                     // include name of a header worth precompiling, or empty
   CompileStep header_step;
 };
 

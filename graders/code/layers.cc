@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/file.h"
+#include "graders/code/language.h"
 
 namespace r1eval {
 namespace {
@@ -56,17 +57,15 @@ const char* advice_for(const std::string& reason) {
   return "";
 }
 
-}  // namespace
-
-std::string find_python() {
-  for (const char* path :
-       {"/usr/bin/python3", "/usr/bin/python3.11", "/usr/bin/python3.12", "/usr/bin/python3.13"}) {
+// A stand-in of a version manager is a script: only a real program is taken.
+std::string first_program(const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
     struct stat status {};
 
-    // A stand-in of a version manager is a script: only a real program is run.
-    if (::stat(path, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0111) != 0) {
+    if (::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+        (status.st_mode & 0111) != 0) {
       char magic[4] = {};
-      std::FILE* file = std::fopen(path, "rb");
+      std::FILE* file = std::fopen(path.c_str(), "rb");
       const bool is_elf = file != nullptr && std::fread(magic, 1, 4, file) == 4 &&
                           std::memcmp(magic, "\177ELF", 4) == 0;
       if (file != nullptr) {
@@ -78,6 +77,22 @@ std::string find_python() {
     }
   }
   return "";
+}
+
+}  // namespace
+
+void find_interpreters(wire::Config& config) {
+  const auto put = [](const std::string& path, auto& field) {
+    if (path.size() < sizeof field) {
+      std::memcpy(field, path.data(), path.size());
+    }
+  };
+  if (const CodeLanguage* python = find_code_language("python")) {
+    put(first_program(python->interpreters), config.python);
+  }
+  if (const CodeLanguage* pypy = find_code_language("pypy")) {
+    put(first_program(pypy->interpreters), config.pypy);
+  }
 }
 
 Result<FirstSlot> open_first_slot(const SandboxOptions& options, wire::Config config) {
@@ -149,10 +164,7 @@ SandboxProbe probe_sandbox() {
   options.min_level = SandboxLevel::kC;
   wire::Config config;
   config.memory_mib_max = 1024;
-  const std::string python = find_python();
-  if (python.size() < sizeof config.python) {
-    std::memcpy(config.python, python.data(), python.size());
-  }
+  find_interpreters(config);
   FirstSlot nothing;
   Result<FirstSlot> slot = fail(ErrorCode::kFailedPrecondition, "");
   for (const SandboxLevel level : {SandboxLevel::kA, SandboxLevel::kB, SandboxLevel::kC}) {

@@ -10,8 +10,8 @@
 
 namespace r1eval {
 
-// The system's own interpreter, never a version manager's stand-in; empty: none.
-std::string find_python();
+// Puts the system's interpreters of Python into `config`, never a version manager's stand-in.
+void find_interpreters(wire::Config& config);
 
 struct FirstSlot {
   SandboxLevel level = SandboxLevel::kC;

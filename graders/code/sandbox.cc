@@ -63,6 +63,12 @@ bool wants_quiet(const RunResult& result) {
          result.elapsed_s - result.wall_s > kWaitingShare * result.elapsed_s;
 }
 
+// Importing numpy costs thirty times what a run does, so programs that name it are forked from an
+// interpreter that has it.
+bool names_numpy(std::string_view source) {
+  return source.find("numpy") != std::string_view::npos;
+}
+
 // What the driver wrote about a function's call: a tag, then a value or a text.
 void read_functional(const std::string& bytes, RunResult& result) {
   if (result.end != RunEnd::kFinished) {
@@ -98,7 +104,8 @@ struct Sandbox::State {
   SandboxLevel level = SandboxLevel::kC;
   std::uint32_t layer_bits = 0;
   std::vector<LayerStatus> layers;
-  std::string python;
+  std::string python;  // path, empty: none
+  std::string pypy;
   std::string python_version;
   std::unique_ptr<SlotPool> slots;
   std::unique_ptr<Compiler> compiler;
@@ -138,11 +145,10 @@ std::vector<std::string> sandbox_languages() {
 Result<std::unique_ptr<Sandbox>> Sandbox::open(const SandboxOptions& options) {
   auto state = std::make_unique<State>();
   wire::Config config;
-  state->python = find_python();
+  find_interpreters(config);
+  state->python = config.python;
+  state->pypy = config.pypy;
   config.memory_mib_max = 1024;
-  if (state->python.size() < sizeof config.python) {
-    std::memcpy(config.python, state->python.data(), state->python.size());
-  }
   R1_TRY(FirstSlot first, open_first_slot(options, config));
   state->level = first.level;
   state->layer_bits = first.supervisor.layers;
@@ -191,7 +197,8 @@ RunResult Sandbox::run(const ProgramSpec& program, const RunInput& input, const 
   if (language == nullptr) {
     return refused(fmt::format("unknown language '{}'", program.language));
   }
-  if (language->is_python && program.profile == CodeProfile::kLcbOfficial) {
+  const bool is_pypy = language->name == "pypy";
+  if (language->is_python && !is_pypy && program.profile == CodeProfile::kLcbOfficial) {
     RunResult last;
     const RunResult outcome =
         run_shared(program, std::span(&input, 1), limits, [&](std::size_t, const RunResult& one) {
@@ -209,11 +216,14 @@ RunResult Sandbox::run(const ProgramSpec& program, const RunInput& input, const 
   std::shared_ptr<const CompiledProgram> compiled;
   const bool is_functional = program.mode == ProgramMode::kFunctional;
   if (language->is_python) {
-    if (state_->python.empty()) {
-      return refused("no Python interpreter on this machine: install python3");
+    if ((is_pypy ? state_->pypy : state_->python).empty()) {
+      return refused(fmt::format("no {} interpreter on this machine: install {}",
+                                 is_pypy ? "PyPy" : "Python", is_pypy ? "pypy3" : "python3"));
     }
-    run.request.engine = wire::Engine::kPython;
-    run.request.profile = wire_profile(program.profile);
+    run.request.engine = is_pypy ? wire::Engine::kPyPy : wire::Engine::kPython;
+    run.request.profile = wire_profile(
+        program.profile == CodeProfile::kLcbOfficial ? CodeProfile::kLcb : program.profile);
+    run.request.with_numpy = !is_pypy && names_numpy(program.source) ? 1 : 0;
     if (is_functional) {
       run.request.is_functional = 1;
       run.stdin_bytes = input.args_json;
@@ -321,6 +331,11 @@ RunResult result_of_record(const RecordReader::Record& record, bool is_functiona
       result.detail.clear();
       (is_functional ? result.value_bytes : result.stdout_bytes) = record.data;
       break;
+    case 'N':
+      result.end = RunEnd::kRuntimeError;
+      result.value_bytes = record.data;
+      result.detail = "ValueError: the truth value of an array is ambiguous";
+      break;
     case 'T':
       result.end = RunEnd::kTimeLimit;
       result.detail = "alarm";
@@ -363,6 +378,7 @@ RunResult Sandbox::run_shared(const ProgramSpec& program, std::span<const RunInp
   run.request.profile = wire::Profile::kOfficial;
   run.request.is_functional = is_functional ? 1 : 0;
   run.request.is_shared = 1;
+  run.request.with_numpy = names_numpy(program.source) ? 1 : 0;
   run.request.seed = inputs.front().seed;
   run.stdout_bytes = std::max<std::int64_t>(1, limits.stdout_mib) << 20;
   run.result_bytes = (std::max<std::int64_t>(1, limits.stdout_mib) << 20) *
@@ -399,7 +415,7 @@ RunResult Sandbox::run_shared(const ProgramSpec& program, std::span<const RunInp
         last = result_of_record(*record, is_functional);
         last.was_rerun = is_quiet;
         const std::size_t index = n_seen++;
-        bool goes_on = record->tag == 'V';
+        bool goes_on = record->tag == 'V' || record->tag == 'N';
         if (last.end == RunEnd::kTimeLimit) {
           is_held = true;
         } else if (index >= n_delivered) {

@@ -152,6 +152,7 @@ class Sandbox {
   // Returns a kSandboxError result if our own machinery failed (nothing that was delivered counts
   // then), else the last delivered one. Time limits on a busy machine are treated as run() does:
   // the inputs up to there are given again, and only results that were not delivered yet are.
+  // A numpy array that a function returns is a kRuntimeError result with the value of its tolist().
   RunResult run_shared(const ProgramSpec& program, std::span<const RunInput> inputs,
                        const RunLimits& limits,
                        const std::function<bool(std::size_t, const RunResult&)>& on_result);

@@ -28,7 +28,8 @@ std::string last_line(std::string_view text) {
 
 void conclude(const SlotRun& run, const Pumped& pumped, bool has_begun, RunResult& result) {
   const wire::Report& report = pumped.report;
-  const bool is_python = run.request.engine == wire::Engine::kPython;
+  const bool is_python =
+      run.request.engine == wire::Engine::kPython || run.request.engine == wire::Engine::kPyPy;
   const bool is_stdin = is_python && run.request.is_functional == 0;
   const bool is_bad_alloc = run.request.engine == wire::Engine::kNative &&
                             report.signal == SIGABRT &&

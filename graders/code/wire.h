@@ -14,7 +14,7 @@ enum class Kind : std::uint32_t { kConfig = 0x7231, kRun, kStop, kReport, kReady
 // How a request is carried out.
 enum class Engine : std::uint32_t {
   kPython,   // fork of a Python interpreter with or without the prelude
-  kPyPy,     // the same driver, a new interpreter each time
+  kPyPy,     // the same with PyPy
   kNative,   // executes the program descriptor
   kCompile,  // writes the source to a file, runs a compiler, sends the made file to `result`
   kCount,
@@ -76,6 +76,7 @@ struct Request {
   std::int64_t scratch_bytes = 0;
   std::int64_t scratch_inodes = 0;
   std::int64_t address_space_bytes = 0;  // 0: the memory group decides
+  std::uint32_t with_numpy = 0;          // fork of an interpreter that has imported it
   std::uint32_t is_shared = 0;           // several inputs in one process (official profile)
   std::uint32_t text_bytes = 0;
   // Python: the function's name. kCompile: NUL-ended words of the command line, of which the first

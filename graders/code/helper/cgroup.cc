@@ -35,10 +35,10 @@ bool has_word(const char* list, const char* word, const char* separators) {
 }
 
 // `controller` null: the version 2 hierarchy.
-Hierarchy find_hierarchy(const char* controller) {
+Hierarchy find_hierarchy(const char* controller, const char* mounts, const char* own_groups) {
   Hierarchy result;
   static char text[1 << 16];
-  if (read_text("/proc/self/mountinfo", text, sizeof text) < 0) {
+  if (read_text(mounts, text, sizeof text) < 0) {
     return result;
   }
   char* state = nullptr;
@@ -61,7 +61,7 @@ Hierarchy find_hierarchy(const char* controller) {
       break;
     }
   }
-  if (!result.found || read_text("/proc/self/cgroup", text, sizeof text) < 0) {
+  if (!result.found || read_text(own_groups, text, sizeof text) < 0) {
     return result;
   }
   state = nullptr;
@@ -155,9 +155,10 @@ bool SlotCgroup::make(Group& group, const char* mount, const char* own, const ch
   return true;
 }
 
-void SlotCgroup::open(const char* name, Failure& failure) {
+void SlotCgroup::open(const char* name, Failure& failure, const char* mounts,
+                      const char* own_groups) {
   const auto open_v1 = [&](const char* controller, Group& group) {
-    const Hierarchy hierarchy = find_hierarchy(controller);
+    const Hierarchy hierarchy = find_hierarchy(controller, mounts, own_groups);
     if (!hierarchy.found) {
       return false;
     }
@@ -169,7 +170,7 @@ void SlotCgroup::open(const char* name, Failure& failure) {
   };
   const bool memory_v1 = open_v1("memory", memory_);
   const bool pids_v1 = open_v1("pids", pids_);
-  const Hierarchy v2 = find_hierarchy(nullptr);
+  const Hierarchy v2 = find_hierarchy(nullptr, mounts, own_groups);
   if (v2.found) {
     open_v2(v2.mount, v2.own, name, !memory_v1, !pids_v1, true, failure);
   }

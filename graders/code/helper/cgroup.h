@@ -17,7 +17,9 @@ class SlotCgroup {
  public:
   // Makes the groups beside or beneath this process's own. `name` is unique on the machine. Which
   // controllers could be had, say the has_*() calls; failure says why for the first that could not.
-  void open(const char* name, Failure& failure);
+  // The two files say where hierarchies are mounted and which groups are this process's own.
+  void open(const char* name, Failure& failure, const char* mounts = "/proc/self/mountinfo",
+            const char* own_groups = "/proc/self/cgroup");
   void close();  // the groups must be empty
 
   bool has_memory() const { return memory_.dir >= 0; }

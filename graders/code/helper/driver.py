@@ -2,7 +2,7 @@
 # run. Runs with every layer of isolation already on. It is given programs and inputs, never expected
 # outputs, and hands over what a program printed or returned, never a verdict.
 #
-# Descriptors here: 3 the supervisor's socket, 4 this file, 5 (level C only) a Landlock ruleset.
+# Runs under CPython and PyPy. Descriptors here: 3 the supervisor's socket, 4 this file, 5 (level C only) a Landlock ruleset.
 # Request: a line "mode seed cpu_s memory address_space file_bytes alarm_s", then the function's name, with five descriptors: program, stdin, stdout, stderr, result.
 import _socket
 import array
@@ -13,6 +13,7 @@ import fractions
 import decimal
 import enum
 import gc
+import linecache
 import resource
 import signal
 import struct
@@ -25,6 +26,8 @@ import itertools, functools, operator, io, sys, json, builtins, typing  # noqa: 
 
 PROFILE = int(os.environ.pop('R1EVAL_PROFILE', '0'))  # wire::Profile
 LCB, OFFICIAL, STRICT = 0, 1, 2
+PRELOAD = os.environ.pop('R1EVAL_PRELOAD', '')
+PYPY = sys.implementation.name == 'pypy'
 EXIT_COMPILE_ERROR = 113  # the library knows these two
 EXIT_MEMORY_ERROR = 114
 SCRATCH = os.environ.get('TMPDIR', '/tmp')
@@ -66,7 +69,7 @@ _mro = type.__dict__['__mro__'].__get__
 _dict_of = type.__dict__['__dict__'].__get__
 _name_of = type.__dict__['__name__'].__get__
 _setrecursionlimit = sys.setrecursionlimit
-_set_digits = sys.set_int_max_str_digits
+_set_digits = getattr(sys, 'set_int_max_str_digits', lambda n: None)
 _unpack = struct.unpack
 _pack = struct.pack
 _exec = exec
@@ -76,6 +79,8 @@ _compile = compile
 # Values. Format: graders/code/value.h.
 
 MAX_DEPTH = 900
+LIKE_LISTS = (('collections', 'UserList'), ('sortedcontainers.sortedlist', 'SortedList'),
+              ('sortedcontainers.sortedlist', 'SortedKeyList'))
 BASES = (bool, int, float, str, list, tuple, dict, set, frozenset)
 BY_VALUE = (collections.OrderedDict, collections.Counter, collections.defaultdict)
 
@@ -139,6 +144,10 @@ def encode(value, out, depth):
         out.append(b'e%d:' % _len(items))
         for item in items:
             encode(item, out, depth + 1)
+    elif (getattr(kind, '__module__', None), _name_of(kind)) in LIKE_LISTS:
+        # Equal to a list of the same items. A class that only pretends to be one of these hands over
+        # what it says its items are, which is its right.
+        encode(list(value), out, depth + 1)
     elif kind is complex and value.imag == 0:
         encode(value.real, out, depth)
     elif kind is fractions.Fraction or kind is decimal.Decimal:
@@ -148,7 +157,8 @@ def encode(value, out, depth):
             encode(math.nan if value.is_nan() else float(value), out, depth)
         elif kind is decimal.Decimal and abs(value.adjusted()) > 5000:
             out.append(other(kind))
-        elif value == value.__floor__() if kind is fractions.Fraction else value % 1 == 0:
+        elif value == (value.__floor__() if kind is fractions.Fraction else
+                       value.to_integral_value()):
             encode(int(value), out, depth)
         elif abs(value) < 1e300 and float(value) == value:
             encode(float(value), out, depth)
@@ -227,19 +237,25 @@ def open_streams():
         stream.mode = mode
 
 
-def show_exception(error):
+def show_exception(error, source=''):
     """The traceback without the driver's own frames, as the interpreter would print it."""
     try:
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename == '<driver>':
             trace = trace.tb_next
         error.__traceback__ = trace
+        if sys.excepthook is sys.__excepthook__ and source and not _isinstance(error, MemoryError):
+            # The interpreter looks for the lines in a file; there is none.
+            linecache.cache['main.py'] = (
+                _len(source), None, source.splitlines(True), 'main.py')
+            traceback.print_exception(_type(error), error, trace)
+            return
         sys.excepthook(_type(error), error, trace)
     except BaseException:
         pass
 
 
-def finish(code, module):
+def finish(code, module, opens_files=True):
     """What the end of an interpreter does as far as a program can see, then the end."""
     try:
         threading._shutdown()
@@ -263,7 +279,8 @@ def finish(code, module):
         names = module.__dict__
         while _len(names) > N_NAMES:
             names.popitem()
-        gc.collect()
+        if not PYPY or opens_files:
+            gc.collect()  # in PyPy it costs more than most runs
     except BaseException:
         pass
     try:
@@ -305,9 +322,9 @@ def run_stdin(source):
         if _isinstance(error, MemoryError):
             status = EXIT_MEMORY_ERROR
             traceback.clear_frames(error.__traceback__)
-        show_exception(error)
+        show_exception(error, source)
         del error
-    finish(status, module)
+    finish(status, module, 'open' in source)
 
 
 def run_functional(source, fn_name):
@@ -342,7 +359,7 @@ def run_functional(source, fn_name):
     except BaseException as error:
         tag = b'M' if _isinstance(error, MemoryError) else b'E'
         data = describe(error)
-        show_exception(error)
+        show_exception(error, source)
     write_all(RESULT, tag + data)
     _exit(0)
 
@@ -376,20 +393,58 @@ class MockBuffer:
 
 
 class MockStdin:
-    """Whole input at every read(), an extra empty line from readlines(), no iteration, and a readline()
-    that counts by itself and gives lines without their ends."""
+    """Whole input at every read(), an extra empty line from readlines(), no iteration."""
 
     def __init__(self, text):
-        lines = iter(text.split('\n'))
         self.inputs = text
         self._stringio = io.StringIO(text)
         self.buffer = MockBuffer(text)
-        self.readline = lambda *args: next(lines)
-        self.readlines = lambda *args: text.split('\n')
-        self.read = lambda *args: text
+
+    def read(self, *args):
+        return self.inputs
+
+    def readline(self, *args):
+        return self._stringio.readline(*args)
+
+    def readlines(self, *args):
+        return self.inputs.split('\n')
 
     def __getattr__(self, name):
         return getattr(self._stringio, name)
+
+
+class Replaced:
+    """What the official runner puts in place of the streams while a program's function runs. Its patches
+    of single methods are made first, and so hit the stream from before: a program that imported that one by
+    name finds its input there, in lines without their ends."""
+
+    def __init__(self, text):
+        self.old = sys.stdin, sys.stdout, builtins.open
+        lines = iter(text.split('\n'))
+        stream = sys.stdin
+        stream.readline = lambda *args: next(lines)
+        stream.readlines = lambda *args: text.split('\n')
+        stream.read = lambda *args: text
+        self.captured = io.StringIO()
+        self.captured.close = lambda x: 1  # one argument too many, as there
+        sys.stdin, sys.stdout = MockStdin(text), self.captured
+        mocks = []
+
+        def mock_open(*args, **named):
+            if not mocks:
+                import unittest.mock
+                mocks.append(unittest.mock.mock_open(read_data=text))
+            return mocks[0](*args, **named)
+
+        builtins.open = mock_open
+
+    def undo(self):
+        sys.stdin, sys.stdout, builtins.open = self.old
+        for name in ('readline', 'readlines', 'read'):
+            try:
+                delattr(sys.stdin, name)
+            except AttributeError:
+                pass
 
 
 def guard_official():
@@ -482,7 +537,6 @@ def run_official(source, is_functional, fn_name, seconds):
     except Exception as error:
         record(b'C', describe(error))
         _exit(0)
-    real_stdin, real_stdout = sys.stdin, sys.stdout
     while True:
         text = next_input()
         if text is None:
@@ -494,15 +548,18 @@ def run_official(source, is_functional, fn_name, seconds):
                 record(b'C', describe(error))
                 _exit(0)
         else:
-            captured = io.StringIO()
-            captured.close = lambda *args: 1
-            sys.stdin, sys.stdout = MockStdin(text), captured
+            replaced = Replaced(text)
         tag, data = b'E', b''
         alarm(seconds)
         try:
             if is_functional:
                 value = method(*arguments)
                 alarm(0)
+                if getattr(_type(value), '__module__', '') == 'numpy' and \
+                        _name_of(_type(value)) == 'ndarray':
+                    # Compared element by element there, which is an error only after the comparison.
+                    record(b'N', encoded(_type(value).tolist(value)))
+                    continue
                 data = encoded(value)
             else:
                 try:
@@ -518,9 +575,9 @@ def run_official(source, is_functional, fn_name, seconds):
         finally:
             alarm(0)
         if not is_functional:
-            sys.stdin, sys.stdout = real_stdin, real_stdout
+            replaced.undo()
             if tag == b'V':
-                data = captured.getvalue().encode('utf-8', 'surrogatepass')
+                data = replaced.captured.getvalue().encode('utf-8', 'surrogatepass')
         record(tag, data)
 
 
@@ -549,7 +606,12 @@ def child(request, fds):
         os.closerange(6, 1 << 16)
     os.chdir(SCRATCH)
     random.seed(seed)
+    if NUMPY is not None:
+        NUMPY.random.seed(seed & 0xffffffff)
     set_limits(cpu_s, memory, address_space, file_bytes)
+    if PYPY and address_space:
+        # It sets memory aside for all the depth that is asked for.
+        sys.setrecursionlimit = lambda n: _setrecursionlimit(min(n, 300000))
     source = source.decode('utf-8', 'replace')
     # From here on what goes wrong is the program's: the library takes a run without this byte as ours.
     _write(result if mode == 'stdin' else RESULT, b'B')
@@ -567,8 +629,9 @@ def serve():
     supervisor = _socket.socket(fileno=3)
     supervisor.send(b'R')
     space = _socket.CMSG_SPACE(5 * 4)
+    cloexec = getattr(_socket, 'MSG_CMSG_CLOEXEC', 0x40000000)  # unnamed in PyPy
     while True:
-        data, ancillary, _, _ = supervisor.recvmsg(8192, space, _socket.MSG_CMSG_CLOEXEC)
+        data, ancillary, _, _ = supervisor.recvmsg(8192, space, cloexec)
         if not data:
             _exit(0)
         fds = array.array('i')
@@ -615,6 +678,13 @@ if PROFILE != STRICT:
 threading.stack_size(16 << 20)  # the main thread's may be as large as the memory limit
 # Programs are children of this process, yet must not look like modules of it.
 sys.modules.pop('__mp_main__', None)
+NUMPY = None
+if PRELOAD:
+    try:
+        import numpy as NUMPY
+    except ImportError:
+        pass
 gc.collect()
-gc.freeze()
+if hasattr(gc, 'freeze'):  # PyPy has no such thing
+    gc.freeze()
 serve()

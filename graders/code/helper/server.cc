@@ -142,7 +142,7 @@ void run_server(const ServerPlan& plan) {
   if (read(plan.go, &byte, 1) != 1) {
     _exit(1);
   }
-  const bool is_python = plan.engine == wire::Engine::kPython;
+  const bool is_python = plan.engine == wire::Engine::kPython || plan.engine == wire::Engine::kPyPy;
   const int driver = is_python ? driver_file() : -1;
   const int ruleset = plan.namespaces == nullptr && is_python ? make_signal_ruleset() : -1;
   setsid();
@@ -207,6 +207,7 @@ void run_server(const ServerPlan& plan) {
                                      home,
                                      temporary,
                                      profile,
+                                     plan.with_numpy ? "R1EVAL_PRELOAD=numpy" : nullptr,
                                      nullptr};
   execve(plan.interpreter, const_cast<char* const*>(arguments),
          const_cast<char* const*>(environment));

@@ -30,7 +30,8 @@ struct ServerPlan {
   wire::Profile profile = wire::Profile::kLcb;
   const Namespaces* namespaces = nullptr;  // null: level C
   unsigned uid = 0;               // to become, inside the namespace if there is one; 0: stay
-  const char* interpreter = "";   // kPython
+  const char* interpreter = "";   // kPython, kPyPy
+  bool with_numpy = false;        // imported before the first program, where it is installed
   const char* scratch = "/tmp";   // what programs find as their folder
   const char* writable = "/box";  // for Landlock
   const char* headers = nullptr;

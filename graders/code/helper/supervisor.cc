@@ -282,22 +282,23 @@ std::int64_t Supervisor::n_servers() const {
 }
 
 Supervisor::Server* Supervisor::server_for(const wire::Request& request, Failure& failure) {
-  const bool is_python = request.engine == wire::Engine::kPython;
-  Server& server = servers_[is_python ? 1 + static_cast<unsigned>(request.profile) % 3 : 0];
+  const bool is_pypy = request.engine == wire::Engine::kPyPy;
+  const bool is_python = request.engine == wire::Engine::kPython || is_pypy;
+  const unsigned group = is_pypy ? 2 : request.with_numpy != 0 ? 1 : 0;
+  Server& server =
+      servers_[is_python ? 1 + 3 * group + static_cast<unsigned>(request.profile) % 3 : 0];
   if (server.pid > 0) {
     return &server;
   }
-  if (is_python && config_.python[0] == '\0') {
+  if (is_python && (is_pypy ? config_.pypy : config_.python)[0] == '\0') {
     failure.set("no Python interpreter");
     return nullptr;
   }
   stop_server(server);  // its socket, where the process ended by itself
-  const wire::Engine engine = is_python ? wire::Engine::kPython : wire::Engine::kNative;
-  return start_server(server, engine, request.profile, failure) ? &server : nullptr;
+  return start_server(server, request, failure) ? &server : nullptr;
 }
 
-bool Supervisor::start_server(Server& server, wire::Engine engine, wire::Profile profile,
-                              Failure& failure) {
+bool Supervisor::start_server(Server& server, const wire::Request& request, Failure& failure) {
   int sockets[2];
   int go[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0 ||
@@ -311,18 +312,19 @@ bool Supervisor::start_server(Server& server, wire::Engine engine, wire::Profile
   const pid_t pid = fork();
   if (pid == 0) {
     ServerPlan plan;
-    plan.engine = engine;
-    plan.profile = profile;
+    plan.engine = request.engine;
+    plan.profile = request.profile;
+    plan.with_numpy = request.with_numpy != 0;
     plan.namespaces = has_namespaces_ ? &namespaces_ : nullptr;
     plan.uid = has_namespaces_ ? (has_two_ids_ ? kProgramUid : 0) : scratch_uid_;
-    plan.interpreter = config_.python;
+    plan.interpreter = request.engine == wire::Engine::kPyPy ? config_.pypy : config_.python;
     plan.scratch = has_namespaces_ ? "/tmp" : scratch_;
     plan.writable = has_namespaces_ ? "/box" : scratch_;
     plan.headers = config_.headers;
     plan.stack_bytes = config_.memory_mib_max << 20;
     // Without a pids group the number of processes is bounded per user, which in a user namespace
     // and with an own uid means per slot.
-    plan.nproc = config_.level == 'A' ? 0 : (has_namespaces_ || scratch_uid_ != 0) ? 72 : 4096;
+    plan.nproc = config_.level == 'A' ? 0 : (has_namespaces_ || scratch_uid_ != 0) ? 78 : 4096;
     plan.socket = sockets[1];
     plan.go = go[0];
     plan.with_landlock = (layers_ & wire::kLandlock) != 0;

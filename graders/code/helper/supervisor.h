@@ -33,7 +33,7 @@ class Supervisor {
   bool configure(const wire::Config& config, Failure& failure);
   bool start_slot(Failure& failure);
   void stop_slot();
-  bool start_server(Server& server, wire::Engine engine, wire::Profile profile, Failure& failure);
+  bool start_server(Server& server, const wire::Request& request, Failure& failure);
   void stop_server(Server& server);
   Server* server_for(const wire::Request& request, Failure& failure);
   std::int64_t n_servers() const;
@@ -59,7 +59,7 @@ class Supervisor {
   int init_socket_ = -1;
   std::int64_t scratch_bytes_ = -1, scratch_inodes_ = -1;
   char scratch_[300] = "/tmp";  // level C: the folder of this slot
-  Server servers_[4];           // native, then Python by profile
+  Server servers_[10];          // native; Python by profile; the same with numpy; PyPy by profile
   bool needs_clean_ = false;    // after the report
   bool stop_asked_ = false;
   bool quit_ = false;

@@ -33,7 +33,7 @@ bool Supervisor::send_to_server(const Server& server, const wire::Request& reque
   if (config_.level != 'A') {
     copy.address_space_bytes = request.memory_bytes + server.address_space_bytes + (16 << 20);
   }
-  if (request.engine != wire::Engine::kPython) {
+  if (request.engine != wire::Engine::kPython && request.engine != wire::Engine::kPyPy) {
     return send_message(server.socket, &copy, sizeof copy, fds, wire::kRunDescriptors);
   }
   const char* mode = request.profile == wire::Profile::kOfficial

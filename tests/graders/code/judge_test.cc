@@ -239,6 +239,45 @@ TEST(CodeJudgeTest, AScriptPassesOnlyIfItsChecksWereReached) {
   EXPECT_EQ(judge_program(raises, problem, "x", {}).verdict, CodeVerdict::kRe);
 }
 
+// The official runner keeps the elementwise comparison of an array, then fails to ask for its
+// truth.
+TEST(CodeJudgeTest, ComparesArraysAsTheOfficialRunnerDoes) {
+  const auto results_for = [](const std::string& array, const std::string& expected) {
+    CodeProblem problem;
+    problem.mode = CodeProblem::Mode::kFunctional;
+    problem.fn_name = "f";
+    problem.tests = {{"1", expected}};
+    RunResult run = ended(RunEnd::kRuntimeError, "ValueError");
+    run.value_bytes = array;
+    ScriptedExecutor executor({run});
+    JudgeOptions options;
+    options.profile = CodeProfile::kLcbOfficial;
+    return dump_json(judgement_json(judge_program(executor, problem, "", options))["results"]);
+  };
+  EXPECT_EQ(results_for("l2:i1:1i1:2", "[1, 2]"), "[true,-4]");
+  EXPECT_EQ(results_for("l2:i1:1i1:2", "[2, 2]"), "[false,-4]");
+  EXPECT_EQ(results_for("l2:i1:1i1:2", "[1, 2, 3]"), "[-4]");
+  EXPECT_EQ(results_for("l2:i1:1i1:2", "1"), "[true,-4]");
+  EXPECT_EQ(results_for("l1:i1:1", "1"), "[true]");
+  EXPECT_EQ(results_for("l1:i1:1", "[2]"), "[false]");
+  EXPECT_EQ(results_for("l0:", "[]"), "[-4]");
+}
+
+TEST(CodeJudgeTest, NamesTheCheckThatFailed) {
+  CodeProblem problem;
+  problem.mode = CodeProblem::Mode::kScript;
+  problem.checks = "assert f(1) == 2\nassert f(2) == 4";
+  RunResult run = ended(RunEnd::kRuntimeError, "AssertionError");
+  run.stderr_tail =
+      "Traceback (most recent call last):\n  File \"main.py\", line 9, in <module>\n"
+      "    assert f(2) == 4\n           ^^^^^^^^^\nAssertionError\n";
+  ScriptedExecutor executor({run});
+  const Judgement judgement = judge_program(executor, problem, "f = abs", JudgeOptions());
+  EXPECT_EQ(judgement.verdict, CodeVerdict::kWa);
+  EXPECT_EQ(judgement.input, "assert f(2) == 4");
+  EXPECT_EQ(judgement.detail, "AssertionError: assert f(2) == 4");
+}
+
 TEST(CodeProblemTest, AHumanEvalProgramStandsOnItsPrompt) {
   CodeProblem problem =
       read_code_problem(

@@ -67,6 +67,25 @@ TEST_P(OfficialTest, RereadsInput) {
   EXPECT_EQ(printed("import os\nprint(os.read(0, 9))", "1\n"), "b''\n");
 }
 
+TEST_P(OfficialTest, GivesAStreamThatWasImportedByNameOtherMethods) {
+  // Patches of methods hit the stream from before; lines come without their ends there.
+  EXPECT_EQ(printed("from sys import stdin\nprint(repr(stdin.read()))", "1\n2\n"), "'1\\n2\\n'\n");
+  EXPECT_EQ(printed("from sys import stdin\nr = stdin.readline\nprint([r(), r(), r()])", "1\n2\n"),
+            "['1', '2', '']\n");
+  EXPECT_EQ(verdict("from sys import stdin\nfor i in range(4): stdin.readline()"), "RE");
+  EXPECT_EQ(printed("from sys import stdin\nprint(list(stdin))", "1\n"), "[]\n");
+  EXPECT_EQ(printed("import sys\nr = sys.stdin.readline\nprint([r(), r(), r()])", "1\n2\n"),
+            "['1\\n', '2\\n', '']\n");
+  EXPECT_EQ(printed("import builtins\nprint(builtins.open('x').read())", "1\n"), "1\n\n");
+  const Outcome twice = shared("from sys import stdin\nprint(stdin.read())", {"1", "2"});
+  ASSERT_EQ(twice.results.size(), 2u);
+  EXPECT_EQ(twice.results[1].stdout_bytes, "2\n");
+}
+
+TEST_P(OfficialTest, CannotCloseTheOutput) {
+  EXPECT_EQ(verdict("import sys\nsys.stdout.close()\nprint(1)"), "RE");
+}
+
 TEST_P(OfficialTest, FailsWhatItsWrapperCannotRun) {
   for (const char* program :
        {"import sys\nfor line in sys.stdin: print(line)", "import sys\nprint(next(sys.stdin))",

@@ -351,6 +351,63 @@ TEST_P(SandboxTest, CompilesOnceAndRunsCpp) {
   R1_EXPECT_END(run_cpp(source, "x"), "RE");
 }
 
+TEST_P(SandboxTest, ForksProgramsThatNameNumpyFromAnInterpreterThatHasIt) {
+  if (run("import numpy").end != RunEnd::kFinished) {
+    GTEST_SKIP() << "python3-numpy is not installed";
+  }
+  // What was imported before is there before the program's first line, and draws the seed's
+  // numbers.
+  const std::string source =
+      "import sys\nprint('numpy.linalg' in sys.modules)\nimport numpy\n"
+      "print(numpy.arange(5).sum(), numpy.random.random())";
+  const RunResult first = run(source);
+  R1_EXPECT_END(first, "OK");
+  EXPECT_EQ(first.stdout_bytes.substr(0, 8), "True\n10 ");
+  EXPECT_EQ(run(source).stdout_bytes, first.stdout_bytes);
+  EXPECT_EQ(run("import sys\nprint(any('num' + 'py' in m for m in sys.modules))").stdout_bytes,
+            "False\n");
+  const RunResult value = call("import numpy\ndef f(x):\n    return numpy.int64(x)", "f", "3");
+  R1_EXPECT_END(value, "OK");
+}
+
+TEST_P(SandboxTest, RunsPyPyUnderTheSameRules) {
+  ProgramSpec program;
+  program.language = "pypy";
+  const auto run_pypy = [&](const std::string& source, std::string_view input = "") {
+    program.source = source;
+    RunInput data;
+    data.stdin_bytes = input;
+    return sandbox_->run(program, data, limits_);
+  };
+  const RunResult first =
+      run_pypy("import sys\nprint(sys.implementation.name, 2 * int(input()))", "21\n");
+  if (first.end == RunEnd::kCompileError) {
+    EXPECT_NE(first.detail.find("install pypy3"), std::string::npos) << first.detail;
+    GTEST_SKIP() << first.detail;
+  }
+  R1_EXPECT_END(first, "OK");
+  EXPECT_EQ(first.stdout_bytes, "pypy 42\n");
+  EXPECT_EQ(run_pypy("print(Counter('aab')['a'], gcd(4, 6))").stdout_bytes, "2 2\n");
+  R1_EXPECT_END(run_pypy("print(1"), "CE");
+  R1_EXPECT_END(run_pypy("[][0]"), "RE");
+  R1_EXPECT_END(run_pypy("import sys\nsys.exit(3)"), "OK");
+  R1_EXPECT_END(run_pypy("import os\nos.abort()"), "RE");
+  R1_EXPECT_END(run_pypy("x = []\nwhile True: x.append(bytearray(1 << 20))"), "MLE");
+  R1_EXPECT_END(
+      run_pypy("import os\nos.fork\nimport ctypes\nctypes.CDLL(None).unshare(0x10000000)"), "SV");
+  limits_.cpu_s = 0.5;
+  R1_EXPECT_END(run_pypy("while True: pass"), "TLE");
+  limits_ = quick_limits();
+  program.source = "class Solution:\n    def f(self, x):\n        return [x, 2.5, 'a']";
+  program.mode = ProgramMode::kFunctional;
+  program.fn_name = "f";
+  RunInput data;
+  data.args_json = "7";
+  const RunResult value = sandbox_->run(program, data, limits_);
+  R1_EXPECT_END(value, "OK");
+  EXPECT_FALSE(value.value_bytes.empty());
+}
+
 TEST_P(SandboxTest, ExplainsCppThatDoesNotCompileWithoutShowingFiles) {
   const RunResult missing = run_cpp("int main() { return undeclared; }");
   R1_EXPECT_END(missing, "CE");
