@@ -125,11 +125,10 @@ kernels::QuantizedColumns Forward::quantized(std::int64_t width) const {
   return kernels::QuantizedColumns::in_storage(quantized_, n, width);
 }
 
-void Forward::run(ThreadTeam& team, std::span<const StepToken> tokens,
-                  std::span<const std::int64_t> logit_tokens, float* logits) {
+void Forward::run(ThreadTeam& team, std::span<const StepToken> tokens, const HeadWork& work) {
   tokens_ = tokens;
-  logit_tokens_ = logit_tokens;
-  logits_ = logits;
+  head_ = work;
+  head_scores_.begin(*kernels_, work.n_real, work.targets, work.scores);
   const auto n = static_cast<std::int64_t>(tokens.size());
   attention_.make(tokens, config_->heads_per_kv(), config_->n_kv_heads, team.size(),
                   shares_attention_);
@@ -146,31 +145,67 @@ void Forward::step(ThreadTeam& team, std::int64_t n) {
   for (std::int64_t i = 0; i < c.n_layers; ++i) {
     layer(team, i, n);
   }
-  const auto rows = static_cast<std::int64_t>(logit_tokens_.size());
-  const Linear& last_down = weights_->layers.back().down;
+  head(team);
+}
+
+void Forward::head_input(ThreadTeam& team, std::span<const std::int64_t> tokens) {
+  team.phase(static_cast<std::int64_t>(tokens.size()), 1,
+             [&](std::int64_t begin, std::int64_t end) {
+               for (std::int64_t column = begin; column < end; ++column) {
+                 const std::int64_t token = tokens[static_cast<std::size_t>(column)];
+                 add_to_residual(weights_->layers.back().down, token);
+                 norm(weights_->final_norm, token, column);
+                 if (!weights_->head.matrix.layout.is_float()) {
+                   quantize_input(config_->hidden_dim, column);
+                 }
+               }
+             });
+}
+
+void Forward::head(ThreadTeam& team) {
   const Linear& head = weights_->head;
-  team.phase(rows, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const std::int64_t token = logit_tokens_[static_cast<std::size_t>(row)];
-      add_to_residual(last_down, token);
-      norm(weights_->final_norm, token, row);
-      if (!head.matrix.layout.is_float()) {
-        quantize_input(c.hidden_dim, row);
-      }
-    }
-  });
-  if (rows == 0) {
-    return;
+  const std::int64_t vocab = config_->vocab_size;
+  const auto rows = static_cast<std::int64_t>(head_.logit_tokens.size());
+  if (rows > 0) {
+    head_input(team, head_.logit_tokens);
+    // More rows than columns of scratch cannot be: each logit row is a token of the step.
+    const std::array<Output, 1> outputs{{{&head.matrix, head_.logits, vocab}}};
+    products(team, outputs, rows);
   }
-  // More rows than columns of scratch cannot be: each logit row is a token of the step.
-  const std::array<Output, 1> outputs{{{&head.matrix, logits_, c.vocab_size}}};
-  products(team, outputs, rows);
-  if (head.bias != nullptr) {
+  if (rows > 0 && (head.bias != nullptr || !head_.log_sums.empty())) {
     team.phase(rows, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
-        kernels_->add(head.bias, c.vocab_size, logits_ + row * c.vocab_size);
+        float* logits = head_.logits + row * vocab;
+        if (head.bias != nullptr) {
+          kernels_->add(head.bias, vocab, logits);
+        }
+        if (!head_.log_sums.empty()) {
+          head_.log_sums[static_cast<std::size_t>(row)] = head_scores_.log_sum(logits);
+        }
       }
     });
+  }
+  const auto product = [&](std::int64_t first, std::int64_t n, std::int64_t n_columns, float* out) {
+    PackedMatrix block = head.matrix;  // rows [first, first + n) of it
+    block.data += first / kernels::kTileRows * block.tile_stride;
+    block.rows = n;
+    if (block.layout.is_float()) {
+      kernels_->matmul_float(block, 0, block.n_tiles(), input_, block.columns, n_columns, out,
+                             HeadScores::kBlockRows);
+    } else {
+      kernels_->matmul_quantized(block, 0, block.n_tiles(), quantized(block.columns), n_columns,
+                                 out, HeadScores::kBlockRows);
+    }
+    for (std::int64_t c = 0; c < n_columns && head.bias != nullptr; ++c) {
+      kernels_->add(head.bias + first, n, out + c * HeadScores::kBlockRows);
+    }
+  };
+  const auto n_scored = static_cast<std::int64_t>(head_.scored_tokens.size());
+  for (std::int64_t row = 0; row < n_scored; row += HeadScores::kGroupRows) {
+    const std::int64_t n = std::min(HeadScores::kGroupRows, n_scored - row);
+    head_input(team, head_.scored_tokens.subspan(static_cast<std::size_t>(row),
+                                                 static_cast<std::size_t>(n)));
+    head_scores_.run(team, row, n, product);
   }
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/cpu/attention_plan.h"
+#include "engine/cpu/head_scores.h"
 #include "engine/cpu/kv_cache.h"
 #include "engine/cpu/memory.h"
 #include "engine/cpu/step_token.h"
@@ -20,6 +21,17 @@
 #include "kernels/kernels.h"
 
 namespace r1eval::cpu {
+
+// What is wanted of the output head. No token is in both lists.
+struct HeadWork {
+  std::span<const std::int64_t> logit_tokens;   // these tokens' rows of logits …
+  float* logits = nullptr;                      // … (rows, V)
+  std::span<double> log_sums;                   // of these rows; empty: not wanted
+  std::span<const std::int64_t> scored_tokens;  // these are only scored, row by row
+  std::span<const RowTarget> targets;
+  std::span<TokenScore> scores;  // of the targets
+  std::int64_t n_real = 0;       // tokens of the vocabulary that count
+};
 
 class Forward {
  public:
@@ -31,16 +43,18 @@ class Forward {
   // Whether sequences with pages in common are attended to together; changes no bit.
   void set_shares_attention(bool shares) { shares_attention_ = shares; }
 
-  // Runs `tokens` (at most max_tokens) through the layers, writes their keys and values, and fills
-  // logits[i * V …] for the token logit_tokens[i].
-  void run(ThreadTeam& team, std::span<const StepToken> tokens,
-           std::span<const std::int64_t> logit_tokens, float* logits);
+  // Runs `tokens` (at most max_tokens) through the layers, writes their keys and values, and does
+  // the head's work.
+  void run(ThreadTeam& team, std::span<const StepToken> tokens, const HeadWork& head);
 
  private:
   struct Output;
 
   void step(ThreadTeam& team, std::int64_t n);
   void layer(ThreadTeam& team, std::int64_t index, std::int64_t n);
+  void head(ThreadTeam& team);
+  // Columns 0 … of the head's input, from some tokens of the step.
+  void head_input(ThreadTeam& team, std::span<const std::int64_t> tokens);
   void embed(std::int64_t token);
   void finish_qkv(std::int64_t layer, std::int64_t token);
   void attend(std::int64_t layer, std::int64_t block, std::int64_t kv_head);
@@ -74,8 +88,8 @@ class Forward {
   std::byte* quantized_ = nullptr;  // the input in 8 bits; two columns a token before Q, K and V
 
   std::span<const StepToken> tokens_;
-  std::span<const std::int64_t> logit_tokens_;
-  float* logits_ = nullptr;
+  HeadWork head_;
+  HeadScores head_scores_;
   AttentionPlan attention_;
   bool shares_attention_ = true;
 };
