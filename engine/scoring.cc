@@ -195,50 +195,63 @@ Status Scorer::run(const Source& source, const Sink& sink, const CancelToken& ca
   return status;
 }
 
-// Opens as many passes as one step can feed, in order. True if any is open.
-bool Scorer::start_passes() {
+// Opens as many passes as one step can feed and the cache can hold, in order.
+void Scorer::start_passes() {
+  const std::int64_t page = std::max<std::int64_t>(1, runner_.cache_stats().page_tokens);
   std::int64_t n_tokens = 0;
+  std::int64_t reserved = 0;  // pages that open passes will still take
   std::vector<const Pass*> computing;
   for (const auto& active : active_) {
     for (Pass& pass : active->passes) {
       if (n_tokens >= kStepTokens) {
-        return true;
+        return;
       }
       if (pass.is_done) {
         continue;
       }
+      const auto n_all = static_cast<std::int64_t>(pass.tokens.size());
+      // One alone is always tried.
+      const auto has_room = [&](std::int64_t n_shared) {
+        const std::int64_t needed = reserved + (n_all - n_shared) / page + 1;
+        return computing.empty() || needed <= runner_.cache_stats().n_free;
+      };
       if (pass.id < 0 && pass.parent >= 0) {
         const Pass& parent = active->passes[static_cast<std::size_t>(pass.parent)];
         if (!parent.is_done) {
           continue;
         }
-        const Result<SequenceId> fork =
-            runner_.fork_sequence(parent.id, static_cast<std::int64_t>(parent.tokens.size()));
+        const auto n_parent = static_cast<std::int64_t>(parent.tokens.size());
+        if (!has_room(n_parent / page * page)) {
+          return;
+        }
+        const Result<SequenceId> fork = runner_.fork_sequence(parent.id, n_parent);
         if (!fork) {
-          return n_tokens > 0;
+          return;
         }
         pass.id = *fork;
-        pass.n_cached = static_cast<std::int64_t>(parent.tokens.size());
+        pass.n_cached = n_parent;
       } else if (pass.id < 0) {
         // What another pass is computing for this one as well is waited for.
         const std::int64_t known = runner_.cached_tokens(pass.tokens);
         const bool waits = std::any_of(computing.begin(), computing.end(), [&](const Pass* other) {
           const auto [mine, theirs] = std::mismatch(pass.tokens.begin(), pass.tokens.end(),
                                                     other->tokens.begin(), other->tokens.end());
-          const std::int64_t page = std::max<std::int64_t>(1, runner_.cache_stats().page_tokens);
           return (mine - pass.tokens.begin()) / page * page >= known + kWorthWaiting;
         });
         if (waits) {
           continue;
         }
+        if (!has_room(0)) {
+          return;
+        }
         pass.id = runner_.open_sequence(pass.tokens);
         pass.n_cached = runner_.sequence_tokens(pass.id);
       }
       n_tokens += pass.n_pending();
+      reserved += pass.n_pending() / page + 1;
       computing.push_back(&pass);
     }
   }
-  return n_tokens > 0;
 }
 
 Result<bool> Scorer::step(const Sink& sink) {

@@ -70,7 +70,7 @@ class Scorer {
   struct Pass;
   struct Active;
 
-  bool start_passes();
+  void start_passes();
   Result<bool> step(const Sink& sink);
 
   ModelRunner& runner_;
