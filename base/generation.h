@@ -75,9 +75,10 @@ struct Completion {
   std::string server_model;        // what the server called its model in the reply
   std::string system_fingerprint;  // as the server states it
   std::string endpoint;            // address, without credentials; empty for the embedded engine
-  std::vector<std::int32_t> token_ids;  // embedded engine only
-  std::vector<TokenLogprob> logprobs;   // one a token, where asked for
-  std::optional<Error> error;           // the sample failed for a reason that is not the model's
+  std::vector<std::int32_t> token_ids;        // embedded engine only
+  std::vector<TokenLogprob> logprobs;         // one a token, where asked for
+  std::vector<double> continuation_logprobs;  // of a request with continuations, in their order
+  std::optional<Error> error;  // the sample failed for a reason that is not the model's
 };
 
 }  // namespace r1eval

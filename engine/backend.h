@@ -38,6 +38,9 @@ struct GenerateRequest {
   std::string
       assistant_prefix;  // text the answer is made to begin with, e.g. "<think>\n"; empty: none
   GenerateConfig config;
+  // Not empty: nothing is generated. The messages' texts are one plain text for no chat template,
+  // and these are scored after it (Capabilities::can_score).
+  std::vector<std::string> continuations;
 };
 
 class RequestSource {
@@ -62,6 +65,8 @@ struct Capabilities {
   std::int64_t context_tokens = -1;  // prompt + completion; -1: unknown
   bool is_deterministic = false;     // same request, same text
   bool sends_seed = true;
+  bool can_score = false;    // log-probabilities of given continuations
+  std::string chat_problem;  // why messages cannot be rendered; empty: they can
   bool is_endpoint = false;  // requests leave this machine's process
   std::string think_open = "<think>";
   std::string think_close = "</think>";

@@ -6,15 +6,18 @@
 #include <cerrno>
 
 #include <algorithm>
+#include <functional>
 #include <unordered_map>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/parallel.h"
 #include "engine/cpu/cpu_runner.h"
 #include "engine/scheduler.h"
+#include "engine/scoring.h"
 
 namespace r1eval {
 namespace {
@@ -28,11 +31,12 @@ class EmbeddedBackend : public Backend {
   Status open(const std::string& path, const std::string& name, const BackendOptions& options) {
     R1_TRY(const std::unique_ptr<Checkpoint> checkpoint, Checkpoint::open(path));
     R1_TRY(tokenizer_, checkpoint->tokenizer());
-    Result<ChatTemplate> chat = checkpoint->chat_template(*tokenizer_);
-    if (!chat) {
-      return chat.error();
+    // A base model has none; it can still score.
+    if (Result<ChatTemplate> chat = checkpoint->chat_template(*tokenizer_); chat) {
+      template_ = std::make_unique<ChatTemplate>(std::move(chat).value());
+    } else {
+      capabilities_.chat_problem = chat.error().message;
     }
-    template_ = std::make_unique<ChatTemplate>(std::move(chat).value());
     R1_TRY(const ModelConfig config, checkpoint->config());
     context_tokens_ = config.context_tokens;
     if (options.context_tokens > 0) {
@@ -48,15 +52,19 @@ class EmbeddedBackend : public Backend {
     runner.cache_tokens = std::max(
         context_tokens_, std::min(max_sequences_ * context_tokens_, kCacheBytes / token_bytes));
     runner.max_step_tokens = std::max<std::int64_t>(512, max_sequences_ + 256);
+    runner.memory_bytes = options.memory_bytes;
+    runner.real_tokens = tokenizer_->vocab_size();
+    R1_TRY(const std::string sha256, checkpoint_sha256(*checkpoint));
+    runner.model_id = sha256;
     R1_TRY(runner_, make_cpu_runner(*checkpoint, runner));
     checkpoint->release_pages();
 
-    R1_TRY(const std::string sha256, checkpoint_sha256(*checkpoint));
     const CpuRunnerInfo info = runner_->info();
     capabilities_.model = name;
     capabilities_.model_identity = checkpoint->format() + " sha256:" + sha256;
     capabilities_.context_tokens = context_tokens_;
     capabilities_.is_deterministic = true;
+    capabilities_.can_score = true;
     if (!options.think_open.empty()) {
       capabilities_.think_open = options.think_open;
       capabilities_.think_close = options.think_close;
@@ -73,18 +81,47 @@ class EmbeddedBackend : public Backend {
     capabilities_.details["numerics"] = options.numerics;
     capabilities_.details["threads"] = std::to_string(info.threads);
     capabilities_.details["sequences"] = std::to_string(max_sequences_);
-    capabilities_.details["cache_tokens"] = std::to_string(runner.cache_tokens);
+    capabilities_.details["cache_tokens"] = std::to_string(info.cache_tokens);
     return ok_status();
   }
 
   const Capabilities& capabilities() const override { return capabilities_; }
 
   std::int64_t count_prompt_tokens(const GenerateRequest& request) const override {
+    if (!request.continuations.empty()) {
+      const Result<ScoreJob> job = prepare_scoring(request);
+      return job ? static_cast<std::int64_t>(job->texts.front().context.size()) : -1;
+    }
     const Result<Prepared> prepared = prepare(request);
     return prepared ? static_cast<std::int64_t>(prepared->job.prompt.size()) : -1;
   }
 
   Status generate(RequestSource& source, CompletionSink& sink, const CancelToken& cancel) override {
+    // Requests to generate and requests to score do not meet in one step: a run of one kind ends
+    // before the other begins, which `ahead` then waits for.
+    std::optional<GenerateRequest> ahead;
+    bool is_dry = false;
+    const auto next = [&](bool to_score) -> std::optional<GenerateRequest> {
+      if (!ahead && !is_dry) {
+        ahead = source.next();
+        is_dry = !ahead;
+      }
+      if (!ahead || ahead->continuations.empty() == to_score) {
+        return std::nullopt;
+      }
+      return std::exchange(ahead, std::nullopt);
+    };
+    do {
+      R1_RETURN_IF_ERROR(sample(next, sink, cancel));
+      R1_RETURN_IF_ERROR(score(next, sink, cancel));
+    } while (ahead);
+    return ok_status();
+  }
+
+ private:
+  using Next = std::function<std::optional<GenerateRequest>(bool to_score)>;
+
+  Status sample(const Next& next, CompletionSink& sink, const CancelToken& cancel) {
     SchedulerOptions options;
     options.max_sequences = max_sequences_;
     Scheduler scheduler(*runner_, vocabulary_of(*tokenizer_, runner_->vocab_size()), options);
@@ -92,7 +129,7 @@ class EmbeddedBackend : public Backend {
     std::unordered_map<std::int64_t, bool> opens_thinking;
     const auto next_job = [&]() -> std::optional<Job> {
       // A request that cannot be run is answered at once, and the next one is asked for.
-      while (std::optional<GenerateRequest> request = source.next()) {
+      while (std::optional<GenerateRequest> request = next(false)) {
         Result<Prepared> prepared = prepare(*request);
         if (prepared) {
           opens_thinking[request->index] = prepared->opens_thinking;
@@ -116,13 +153,77 @@ class EmbeddedBackend : public Backend {
     return scheduler.run(next_job, done, cancel);
   }
 
- private:
+  Status score(const Next& next, CompletionSink& sink, const CancelToken& cancel) {
+    struct Asked {
+      std::vector<std::string> continuations;
+      std::int64_t n_context = 0;
+      double started_at = 0;
+    };
+
+    std::unordered_map<std::int64_t, Asked> asked;
+    Scorer scorer(*runner_);
+    const auto next_job = [&]() -> std::optional<ScoreJob> {
+      while (std::optional<GenerateRequest> request = next(true)) {
+        Result<ScoreJob> job = prepare_scoring(*request);
+        if (job) {
+          asked[request->index] = {request->continuations,
+                                   static_cast<std::int64_t>(job->texts.front().context.size()),
+                                   steady_clock().now()};
+          return std::move(job).value();
+        }
+        Completion completion;
+        completion.error = job.error();
+        sink.done(request->index, std::move(completion));
+      }
+      return std::nullopt;
+    };
+    const auto done = [&](std::int64_t index, JobScore score) {
+      const Asked request = std::move(asked[index]);
+      asked.erase(index);
+      Completion completion;
+      completion.error = score.error;
+      std::size_t best = 0;
+      for (std::size_t i = 0; i < score.texts.size(); ++i) {
+        completion.continuation_logprobs.push_back(score.texts[i].sum_logprob);
+        best = score.texts[i].sum_logprob > score.texts[best].sum_logprob ? i : best;
+      }
+      if (!score.error) {
+        const std::string& text = request.continuations[best];
+        completion.content = text.substr(std::min(text.find_first_not_of(' '), text.size()));
+        completion.finish_reason = "scored";
+      }
+      completion.usage.prompt = request.n_context;
+      completion.usage.completion = 0;
+      completion.timings.total = steady_clock().now() - request.started_at;
+      completion.server_model = capabilities_.model;
+      sink.done(index, std::move(completion));
+    };
+    return scorer.run(next_job, done, cancel);
+  }
+
+  Result<ScoreJob> prepare_scoring(const GenerateRequest& request) const {
+    ScoreJob job;
+    job.index = request.index;
+    std::string context;
+    for (const ChatMessage& message : request.messages) {
+      context += message.content;
+    }
+    for (const std::string& continuation : request.continuations) {
+      R1_TRY(ScoredText text, tokenize_scored(*tokenizer_, context, continuation));
+      job.texts.push_back(std::move(text));
+    }
+    return job;
+  }
+
   struct Prepared {
     Job job;
     bool opens_thinking = false;
   };
 
   Result<Prepared> prepare(const GenerateRequest& request) const {
+    if (template_ == nullptr) {
+      return fail(ErrorCode::kUnsupported, capabilities_.chat_problem);
+    }
     Json kwargs;
     if (!request.config.chat_template_kwargs.empty()) {
       R1_TRY(kwargs, parse_json(request.config.chat_template_kwargs));
@@ -153,13 +254,28 @@ class EmbeddedBackend : public Backend {
     if (n >= context_tokens_) {
       return fail(
           ErrorCode::kInvalidArgument,
-          fmt::format("the prompt has {} tokens, the context holds {}", n, context_tokens_));
+          fmt::format("the prompt has {} tokens, the context holds {}, and an answer needs one "
+                      "at least",
+                      n, context_tokens_));
     }
     job.index = request.index;
     job.group = request.group;
     job.sampler = sampler_config(request.config);
     job.max_tokens = std::min(request.config.max_tokens, context_tokens_ - n);
     job.stop = request.config.stop;
+    for (const std::string& stop : job.stop) {
+      if (valid_utf8(stop) != stop) {
+        return fail(ErrorCode::kInvalidArgument, "a stop string is not valid UTF-8");
+      }
+    }
+    job.logprobs = request.config.logprobs;
+    job.think = {capabilities_.think_open, capabilities_.think_close, prepared.opens_thinking,
+                 request.config.think_budget};
+    if (request.config.think_budget > 0 && request.config.force_think_close) {
+      EncodeOptions plain;
+      plain.add_special = false;
+      R1_TRY(job.think_close, tokenizer_->encode("\n" + capabilities_.think_close + "\n\n", plain));
+    }
     return prepared;
   }
 

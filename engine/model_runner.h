@@ -40,7 +40,9 @@ struct StepChunk {
   SequenceId sequence = -1;
   std::span<const TokenId> tokens;  // non-empty; they continue what the cache holds of the sequence
   std::int64_t logit_rows = 0;      // logits wanted for this many of the LAST tokens of the chunk
-  std::span<const ScoreTarget> targets = {};  // rows ascending; costs no row of logits in memory
+  // Rows ascending; a chunk asks for logits or for scores. Scores take no row of logits in memory.
+  std::span<const ScoreTarget> targets = {};
+  bool wants_log_sums = false;  // of the rows of logits
 };
 
 struct CacheStats {
@@ -87,8 +89,8 @@ class ModelRunner {
   virtual Result<std::span<const float>> step(std::span<const StepChunk> chunks) = 0;
 
   // Of the last step, valid until the next: the scores of all targets, in the order of chunks and
-  // targets; and for each row of logits the logarithm of the sum of its exponentials over the real
-  // tokens. A runner that offers neither gives none.
+  // targets; and, where a chunk wanted them, for each row of logits the logarithm of the sum of its
+  // exponentials over the real tokens. A runner that offers neither gives none.
   virtual std::span<const TokenScore> scores() const { return {}; }
 
   virtual std::span<const double> log_sums() const { return {}; }

@@ -29,6 +29,7 @@ struct BackendOptions {
   double first_token_timeout_s = 600;
   double idle_timeout_s = 120;      // between two pieces of a stream
   std::int64_t threads = 0;         // embedded: 0 = all available
+  std::int64_t memory_bytes = 0;    // embedded: for weights, cache and scratch; 0 = as available
   std::int64_t context_tokens = 0;  // embedded: cap on the context; 0 = the model's own
   std::string numerics = "fast";    // embedded: "fast" or "reference"
   // Told of retries, dropped fields and rate limits, as a JSON object; from any thread. May be

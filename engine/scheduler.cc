@@ -286,6 +286,7 @@ Result<bool> Scheduler::step(const Sink& sink) {
         std::span<const TokenId>(sequence.tokens)
             .subspan(static_cast<std::size_t>(sequence.n_cached), static_cast<std::size_t>(n));
     chunk.logit_rows = n == sequence.n_pending() ? 1 : 0;
+    chunk.wants_log_sums = sequence.job.logprobs >= 0;
     chunks.push_back(chunk);
     owners.push_back(&sequence);
   };

@@ -4,9 +4,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -31,7 +34,35 @@ struct EngineFlags {
   std::int64_t shared_prompt = 0;
   std::int64_t threads = 0;
   std::int64_t repeat = 3;
+  std::int64_t busy_threads = 0;
   bool json = false;
+};
+
+// Threads that do nothing but keep a processor busy, as a neighbour on the machine would.
+class BusyThreads {
+ public:
+  explicit BusyThreads(std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      threads_.emplace_back([this] {
+        while (!stop_.load(std::memory_order_relaxed)) {
+        }
+      });
+    }
+  }
+
+  ~BusyThreads() {
+    stop_ = true;
+    for (std::thread& thread : threads_) {
+      thread.join();
+    }
+  }
+
+  BusyThreads(const BusyThreads&) = delete;
+  BusyThreads& operator=(const BusyThreads&) = delete;
+
+ private:
+  std::atomic<bool> stop_{false};  // relaxed: a flag to poll, nothing else is published
+  std::vector<std::thread> threads_;
 };
 
 double cpu_seconds() {
@@ -49,17 +80,19 @@ struct Measured {
   double prefill_cpu_s = 0;
   double decode_s = 0;
   double decode_cpu_s = 0;
+
+  double job_s() const { return prefill_s + decode_s; }
 };
 
 // One round: prefill `batch` prompts, then decode. Tokens are fixed, as only the time counts.
-Result<Measured> round(CpuRunner& runner, const EngineFlags& flags, std::int64_t batch) {
+Result<Measured> round(CpuRunner& runner, const EngineFlags& flags, std::int64_t batch,
+                       bool shares) {
   const auto token = [&](std::int64_t row, std::int64_t at) {
     return static_cast<TokenId>(
         random_at(static_cast<std::uint64_t>(row), static_cast<std::uint64_t>(at)) %
         static_cast<std::uint64_t>(runner.vocab_size()));
   };
-  const bool shares = flags.shared_prompt > 0;
-  const std::int64_t n_prompt = shares ? flags.shared_prompt : flags.prompt_tokens;
+  const std::int64_t n_prompt = flags.shared_prompt > 0 ? flags.shared_prompt : flags.prompt_tokens;
   std::vector<SequenceId> sequences;
   Measured measured;
   double started = steady_clock().now();
@@ -113,6 +146,46 @@ Result<Measured> round(CpuRunner& runner, const EngineFlags& flags, std::int64_t
   return measured;
 }
 
+// Medians of alternating rounds: the job as asked, the same where each sequence has a prompt of its
+// own, and the first beside foreign busy threads.
+struct Rounds {
+  Measured asked;
+  double private_job_s = 0;
+  double busy_decode_s = 0;
+};
+
+Result<Rounds> all_rounds(CpuRunner& runner, const EngineFlags& flags, std::int64_t batch) {
+  const bool shares = flags.shared_prompt > 0;
+  std::vector<Measured> asked;
+  std::vector<double> private_jobs;
+  std::vector<double> busy;
+  R1_TRY(const Measured warm, round(runner, flags, batch, shares));
+  (void)warm;
+  for (std::int64_t i = 0; i < flags.repeat; ++i) {
+    R1_TRY(const Measured measured, round(runner, flags, batch, shares));
+    asked.push_back(measured);
+    if (shares) {
+      R1_TRY(const Measured apart, round(runner, flags, batch, false));
+      private_jobs.push_back(apart.job_s());
+    }
+    if (flags.busy_threads > 0) {
+      const BusyThreads foreign(flags.busy_threads);
+      R1_TRY(const Measured disturbed, round(runner, flags, batch, shares));
+      busy.push_back(disturbed.decode_s);
+    }
+  }
+  const auto median = [](auto& values, auto less) {
+    std::sort(values.begin(), values.end(), less);
+    return values[values.size() / 2];
+  };
+  Rounds out;
+  out.asked =
+      median(asked, [](const Measured& a, const Measured& b) { return a.decode_s < b.decode_s; });
+  out.private_job_s = private_jobs.empty() ? 0 : median(private_jobs, std::less<>());
+  out.busy_decode_s = busy.empty() ? 0 : median(busy, std::less<>());
+  return out;
+}
+
 Status bench_engine(const EngineFlags& flags) {
   R1_TRY(const Catalog catalog, Catalog::open());
   std::string path = flags.model;
@@ -125,6 +198,7 @@ Status bench_engine(const EngineFlags& flags) {
   options.cache_tokens =
       widest * (std::max(flags.prompt_tokens, flags.shared_prompt) + flags.new_tokens + 64);
   options.max_step_tokens = std::max<std::int64_t>(512, widest);
+  options.keep_prefixes = false;  // every round computes its prompts
   R1_TRY(const std::unique_ptr<CpuRunner> runner, make_cpu_runner(path, options));
   const CpuRunnerInfo info = runner->info();
   OrderedJson out = {
@@ -142,31 +216,42 @@ Status bench_engine(const EngineFlags& flags) {
                 "prefill tok/s", "ms/step");
   }
   for (const std::int64_t batch : flags.batch) {
-    std::vector<Measured> rounds;
-    R1_TRY(const Measured warm, round(*runner, flags, batch));
-    (void)warm;
-    for (std::int64_t i = 0; i < flags.repeat; ++i) {
-      R1_TRY(const Measured measured, round(*runner, flags, batch));
-      rounds.push_back(measured);
-    }
-    std::sort(rounds.begin(), rounds.end(),
-              [](const Measured& a, const Measured& b) { return a.decode_s < b.decode_s; });
-    const Measured& median = rounds[rounds.size() / 2];
+    R1_TRY(const Rounds rounds, all_rounds(*runner, flags, batch));
+    const Measured& median = rounds.asked;
     const auto n = static_cast<double>(batch * flags.new_tokens);
     const auto n_prompt = static_cast<double>(
         flags.shared_prompt > 0 ? flags.shared_prompt : flags.prompt_tokens * batch);
-    const OrderedJson row = {
+    OrderedJson row = {
         {"batch", batch},
         {"tokens_per_s", n / median.decode_s},
         {"tokens_per_cpu_s", n / std::max(1e-9, median.decode_cpu_s)},
         {"prefill_tokens_per_s", n_prompt / median.prefill_s},
         {"prefill_tokens_per_cpu_s", n_prompt / std::max(1e-9, median.prefill_cpu_s)},
         {"ms_per_step", 1000 * median.decode_s / static_cast<double>(flags.new_tokens)}};
+    if (rounds.private_job_s > 0) {
+      row["job_s"] = median.job_s();
+      row["private_job_s"] = rounds.private_job_s;
+      row["sharing_gain"] = rounds.private_job_s / median.job_s();
+    }
+    if (rounds.busy_decode_s > 0) {
+      row["share_kept_beside_busy_threads"] = median.decode_s / rounds.busy_decode_s;
+    }
     out["results"].push_back(row);
     if (!flags.json) {
       std::printf("%6ld %12.1f %14.1f %12.1f %10.2f\n", static_cast<long>(batch),
                   row["tokens_per_s"].get<double>(), row["tokens_per_cpu_s"].get<double>(),
                   row["prefill_tokens_per_s"].get<double>(), row["ms_per_step"].get<double>());
+      if (rounds.private_job_s > 0) {
+        std::printf(
+            "       prompt and decoding %.2f s; with a prompt of its own for each sequence "
+            "%.2f s: %.1f times\n",
+            median.job_s(), rounds.private_job_s, rounds.private_job_s / median.job_s());
+      }
+      if (rounds.busy_decode_s > 0) {
+        std::printf("       beside %ld busy threads %.0f %% of the decoding rate\n",
+                    static_cast<long>(flags.busy_threads),
+                    100 * median.decode_s / rounds.busy_decode_s);
+      }
       std::fflush(stdout);
     }
   }
@@ -193,6 +278,10 @@ void add_bench_commands(CLI::App& app, Action& action) {
   engine->add_option("--shared-prompt", flags->shared_prompt, "one prompt of N tokens for all")
       ->check(CLI::Range(0, 100000));
   engine->add_option("--threads", flags->threads, "default: all");
+  engine
+      ->add_option("--busy-threads", flags->busy_threads,
+                   "also beside N foreign threads that keep processors busy")
+      ->check(CLI::Range(0, 64));
   engine->add_option("--repeat", flags->repeat, "rounds; the median is shown")
       ->check(CLI::Range(1, 1000));
   engine->add_flag("--json", flags->json, "one JSON object");

@@ -9,7 +9,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 
@@ -25,6 +24,7 @@
 #include "engine/model/model_size.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
+#include "engine/scoring.h"
 #include "harness/command.h"
 #include "harness/exit_codes.h"
 #include "harness/filter.h"
@@ -97,6 +97,13 @@ struct Flags {
   std::uint64_t seed = 0;
   std::int64_t n = 1;
   std::int64_t threads = 0;
+  std::vector<std::string> stop;
+  std::int64_t think_budget = 0;
+  std::int64_t logprobs = 0;
+  std::int64_t memory = 0;
+  std::int64_t cache_tokens = 16384;
+  bool no_sharing = false;
+  std::int64_t real_tokens = 0;  // of the tokenizer; 0: all rows of the head
 };
 
 // ---- inspect ------------------------------------------------------------------------------------
@@ -306,6 +313,8 @@ Result<std::unique_ptr<CpuRunner>> open_runner(const Flags& flags, std::int64_t 
   options.threads = static_cast<int>(flags.threads);
   options.cache_tokens = cache_tokens;
   options.max_step_tokens = 256;
+  options.memory_bytes = flags.memory;
+  options.real_tokens = flags.real_tokens;
   return make_cpu_runner(path, options);
 }
 
@@ -382,62 +391,62 @@ Status logits(const Flags& flags) {
 }
 
 Result<int> loglikelihood(Flags flags) {
-  if (flags.numerics.empty()) {
-    flags.numerics = "fast";
-  }
   R1_TRY(const std::unique_ptr<Tokenizer> tokenizer, open_tokenizer(flags.model, ""));
+  flags.real_tokens = tokenizer->vocab_size();
   R1_TRY(const std::unique_ptr<CpuRunner> runner, open_runner(flags, 32768));
-  const std::int64_t n_tokens = std::min(tokenizer->vocab_size(), runner->vocab_size());
-  std::mutex one_at_a_time;  // guards the runner; the filter calls from many threads
-  return run_jsonl_filter(stdin, stdout, [&](const Json& line) -> Result<OrderedJson> {
-    R1_TRY(const std::string context, get_string(line, "context"));
-    R1_TRY(const std::string continuation, get_string(line, "continuation"));
-    EncodeOptions options;
-    options.add_special = true;
-    R1_TRY(std::vector<TokenId> before, tokenizer->encode(context, options));
-    R1_TRY(std::vector<TokenId> all, tokenizer->encode(context + continuation, options));
-    if (before.empty() && tokenizer->bos()) {
-      before.push_back(*tokenizer->bos());
-      all.insert(all.begin(), *tokenizer->bos());
-    }
-    // Tokenised jointly, as the common harnesses do: what the whole text has beyond the context's
-    // own.
-    const std::size_t n_context = std::min(before.size(), all.size());
-    if (n_context == 0 || all.size() == n_context) {
-      return fail(ErrorCode::kParse, "context and continuation must both have tokens");
-    }
-    if (static_cast<std::int64_t>(all.size()) > runner->context_tokens()) {
-      return fail(ErrorCode::kParse, fmt::format("{} tokens do not fit in a context of {}",
-                                                 all.size(), runner->context_tokens()));
-    }
-    double sum = 0;
-    bool is_greedy = true;
-    std::size_t position = 0;
-    const std::lock_guard lock(one_at_a_time);
-    R1_RETURN_IF_ERROR(all_logits(*runner, all, [&](std::span<const float> rows) {
-      const auto width = static_cast<std::size_t>(runner->vocab_size());
-      for (std::size_t r = 0; r * width < rows.size(); ++r, ++position) {
-        if (position + 1 < n_context || position + 1 >= all.size()) {
-          continue;
+  // Lines of one batch are scored together, so that choices after one context share it.
+  return run_jsonl_batch_filter(
+      stdin, stdout, [&](std::span<const Json* const> lines) -> std::vector<Result<OrderedJson>> {
+        std::vector<Result<OrderedJson>> answers(lines.size(), OrderedJson());
+        std::size_t at = 0;
+        Scorer scorer(*runner);
+        const auto next = [&]() -> std::optional<ScoreJob> {
+          for (; at < lines.size(); ++at) {
+            const Result<std::string> context = get_string(*lines[at], "context");
+            const Result<std::string> continuation = get_string(*lines[at], "continuation");
+            if (!context || !continuation) {
+              answers[at] = context ? continuation.error() : context.error();
+              continue;
+            }
+            Result<ScoredText> text = tokenize_scored(*tokenizer, *context, *continuation);
+            if (!text) {
+              answers[at] = text.error();
+              continue;
+            }
+            ScoreJob job;
+            job.index = static_cast<std::int64_t>(at++);
+            job.texts.push_back(std::move(text).value());
+            return job;
+          }
+          return std::nullopt;
+        };
+        const auto done = [&](std::int64_t index, const JobScore& score) {
+          auto& answer = answers[static_cast<std::size_t>(index)];
+          if (score.error) {
+            answer = *score.error;
+            return;
+          }
+          const ContinuationScore& text = score.texts.front();
+          answer = OrderedJson{{"sum_logprob", text.sum_logprob},
+                               {"is_greedy", text.is_greedy},
+                               {"tokens", text.token_logprobs.size()},
+                               {"token_logprobs", text.token_logprobs}};
+        };
+        const CancelToken cancel;
+        if (const Status status = scorer.run(next, done, cancel); !status) {
+          std::fill(answers.begin(), answers.end(), status.error());
         }
-        const std::span<const float> row = rows.subspan(r * width, width);
-        sum += token_logprob(row, n_tokens, all[position + 1]);
-        SamplerConfig greedy;
-        greedy.temperature = 0;
-        is_greedy = is_greedy && sample_token(row, n_tokens, greedy, 0) == all[position + 1];
-      }
-    }));
-    return OrderedJson{
-        {"sum_logprob", sum}, {"is_greedy", is_greedy}, {"tokens", all.size() - n_context}};
-  });
+        return answers;
+      });
 }
 
 Status generate(const Flags& flags) {
   R1_TRY(const std::string path, model_path(flags.model));
   R1_TRY(const std::unique_ptr<Checkpoint> checkpoint, Checkpoint::open(path));
   R1_TRY(const std::unique_ptr<Tokenizer> tokenizer, checkpoint->tokenizer());
-  Flags with_numerics = flags;
-  R1_TRY(const std::unique_ptr<CpuRunner> runner, open_runner(with_numerics, 16384));
+  Flags with_vocabulary = flags;
+  with_vocabulary.real_tokens = tokenizer->vocab_size();
+  R1_TRY(const std::unique_ptr<CpuRunner> runner, open_runner(with_vocabulary, flags.cache_tokens));
   std::string text = flags.prompt;
   if (text == "-" || text.empty()) {
     text.clear();
@@ -449,16 +458,29 @@ Status generate(const Flags& flags) {
     R1_TRY(const ChatTemplate chat, checkpoint->chat_template(*tokenizer));
     R1_TRY(text, chat.render({{"user", text}}, true));
   }
+  for (const std::string& stop : flags.stop) {
+    if (stop.empty() || valid_utf8(stop) != stop) {
+      return fail(ErrorCode::kInvalidArgument, "--stop: must be text in UTF-8, not empty");
+    }
+  }
   EncodeOptions options;
   options.add_special = true;
   R1_TRY(const std::vector<TokenId> prompt, tokenizer->encode(text, options));
+  options.add_special = false;
+  R1_TRY(const std::vector<TokenId> think_close, tokenizer->encode("\n</think>\n\n", options));
+  ThinkRules think;
+  think.budget = flags.think_budget;
+  const std::size_t last = text.find_last_not_of(" \t\r\n");
+  think.starts_open =
+      last != std::string::npos && std::string_view(text).substr(0, last + 1).ends_with(think.open);
   if (prompt.empty() || static_cast<std::int64_t>(prompt.size()) >= runner->context_tokens()) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("--prompt: {} tokens; between 1 and {} fit", prompt.size(),
                             runner->context_tokens() - 1));
   }
   SchedulerOptions scheduler_options;
-  scheduler_options.max_sequences = std::min<std::int64_t>(flags.n, 32);
+  scheduler_options.max_sequences = std::min<std::int64_t>(flags.n, 64);
+  scheduler_options.share_prompts = !flags.no_sharing;
   Scheduler scheduler(*runner, vocabulary_of(*tokenizer, runner->vocab_size()), scheduler_options);
   std::int64_t next = 0;
   std::vector<Completion> completions(static_cast<std::size_t>(flags.n));
@@ -472,6 +494,10 @@ Status generate(const Flags& flags) {
         Job job;
         job.index = next;
         job.group = "prompt";
+        job.stop = flags.stop;
+        job.think = think;
+        job.think_close = think_close;
+        job.logprobs = flags.json ? flags.logprobs : -1;
         job.prompt = prompt;
         job.max_tokens = flags.max_tokens;
         job.sampler.temperature = flags.temperature;
@@ -499,33 +525,37 @@ Status generate(const Flags& flags) {
       std::printf("%s\n", completion.content.c_str());
       continue;
     }
-    // Logprobs by one teacher-forced pass: the same logits, by the runner's contract.
-    std::vector<TokenId> all = prompt;
-    all.insert(all.end(), completion.token_ids.begin(), completion.token_ids.end());
-    std::vector<double> logprobs;
-    std::size_t position = 0;
-    const std::int64_t vocab = std::min(tokenizer->vocab_size(), runner->vocab_size());
-    R1_RETURN_IF_ERROR(all_logits(*runner, all, [&](std::span<const float> rows) {
-      const auto width = static_cast<std::size_t>(runner->vocab_size());
-      for (std::size_t r = 0; r * width < rows.size(); ++r, ++position) {
-        if (position + 1 >= prompt.size() && position + 1 < all.size()) {
-          logprobs.push_back(
-              token_logprob(rows.subspan(r * width, width), vocab, all[position + 1]));
-        }
-      }
-    }));
-    const OrderedJson out = {{"sample", i},
-                             {"text", completion.content},
-                             {"ids", completion.token_ids},
-                             {"logprobs", logprobs},
-                             {"finish_reason", completion.finish_reason},
-                             {"prompt_tokens", prompt.size()},
-                             {"completion_tokens", completion.usage.completion},
-                             {"tokens_per_s", rate}};
+    OrderedJson logprobs = OrderedJson::array();
+    OrderedJson top = OrderedJson::array();
+    for (const TokenLogprob& token : completion.logprobs) {
+      logprobs.push_back(std::isfinite(token.logprob) ? OrderedJson(token.logprob) : OrderedJson());
+      top.push_back(token.top);
+    }
+    OrderedJson out = {{"sample", i},
+                       {"text", completion.content},
+                       {"ids", completion.token_ids},
+                       {"logprobs", logprobs},
+                       {"finish_reason", completion.finish_reason},
+                       {"stop_cause", completion.stop_cause},
+                       {"prompt_tokens", prompt.size()},
+                       {"completion_tokens", completion.usage.completion},
+                       {"tokens_per_s", rate}};
+    if (flags.logprobs > 0) {
+      out["top_logprobs"] = top;
+    }
+    if (completion.think_close_forced) {
+      out["think_close_forced"] = true;
+    }
     std::printf("%s\n", dump_json(out).c_str());
   }
   if (!flags.json) {
     log_info(fmt::format("{} tokens, {:.0f} tokens/s", n_tokens, rate));
+  }
+  if (const SchedulerStats& stats = scheduler.stats(); stats.n_preempted > 0) {
+    log_info(
+        fmt::format("{} preemptions: {} tokens were computed, {} taken from the cache, at most "
+                    "{} sequences ran at a time",
+                    stats.n_preempted, stats.n_fed, stats.n_shared, stats.most_running));
   }
   return ok_status();
 }
@@ -586,6 +616,17 @@ void add_model_commands(CLI::App& app, Action& action) {
   c->add_option("--top-p", flags->top_p)->check(CLI::Range(0.0, 1.0));
   c->add_option("--seed", flags->seed);
   c->add_option("--n", flags->n, "how many samples")->check(CLI::Range(1, 10000));
+  c->add_option("--stop", flags->stop, "a stop string; may be given several times");
+  c->add_option("--think-budget", flags->think_budget,
+                "tokens of thinking after which the closing tag is put in")
+      ->check(CLI::Range(1, 10000000));
+  c->add_option("--logprobs", flags->logprobs, "with --json: the N best tokens beside each")
+      ->check(CLI::Range(0, 100));
+  c->add_option("--cache-tokens", flags->cache_tokens, "that all sequences hold together")
+      ->check(CLI::Range(32, 100000000));
+  c->add_option("--engine-memory", flags->memory, "e.g. 2GiB: the cache takes what weights leave")
+      ->transform(CLI::AsSizeValue(false));
+  c->add_flag("--no-sharing", flags->no_sharing, "samples do not share the prompt; same tokens");
   c->add_flag("--json", flags->json, "JSONL with ids, logprobs and tokens/s");
   numerics(c);
   c->callback([&action, flags, c] {

@@ -120,6 +120,10 @@ void add_model_flags(CLI::App& run, RunFlags& flags) {
                  "text that the answer is made to begin with, e.g. $'<think>\\n'")
       ->group("Model");
   run.add_option("--threads", o.threads, "of the embedded engine; default: all")->group("Model");
+  run.add_option("--engine-memory", o.engine_memory,
+                 "of the embedded engine, e.g. 2GiB: its cache takes what the weights leave")
+      ->transform(CLI::AsSizeValue(false))
+      ->group("Model");
   run.add_option("--concurrency", o.concurrency, "requests in flight: auto or N")
       ->envname("R1EVAL_CONCURRENCY")
       ->group("Model");
@@ -141,6 +145,17 @@ void add_sampling_flags(CLI::App& run, RunOptions& o) {
   run.add_option("--top-k", o.top_k, "0 is off")->group("Sampling");
   run.add_option("--min-p", o.min_p, "0 is off")->group("Sampling");
   run.add_option("--stop", o.stop, "a stop string; may be given several times")->group("Sampling");
+  run.add_option("--think-budget", o.think_budget,
+                 "tokens of thinking after which the closing tag is put in (embedded engine)")
+      ->check(CLI::Range(1, 10000000))
+      ->group("Sampling");
+  run.add_flag("!--no-force-think-close", o.force_think_close,
+               "end the sample at its think budget instead")
+      ->group("Sampling");
+  run.add_option("--logprobs", o.logprobs,
+                 "record every token's log-probability, and of N best tokens (embedded engine)")
+      ->check(CLI::Range(0, 100))
+      ->group("Sampling");
   run.add_option("--reasoning-effort", o.reasoning_effort, "sent as reasoning_effort")
       ->group("Sampling");
   run.add_option("--chat-template-kwargs", o.chat_template_kwargs, "JSON object for the template")

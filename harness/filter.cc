@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,24 +36,29 @@ OrderedJson error_line(const Json* id, std::int64_t number, const std::string& m
   return out;
 }
 
-void answer_line(Line& line, const FilterAnswers& answers) {
-  const auto fail_with = [&](const Json* id, const std::string& message) {
-    line.failed = true;
-    line.answer = dump_json(error_line(id, line.number, message)) + "\n";
-  };
-  const Result<Json> input = parse_json(line.text);
+void fail_line(Line& line, const Json* id, const std::string& message) {
+  line.failed = true;
+  line.answer = dump_json(error_line(id, line.number, message)) + "\n";
+}
+
+// The line's object; otherwise the line has its answer already.
+std::optional<Json> parse_line(Line& line) {
+  Result<Json> input = parse_json(line.text);
   if (!input) {
-    fail_with(nullptr, input.error().message);
-    return;
+    fail_line(line, nullptr, input.error().message);
+    return std::nullopt;
   }
   if (!input->is_object()) {
-    fail_with(nullptr, fmt::format("expected a JSON object, got {}", input->type_name()));
-    return;
+    fail_line(line, nullptr, fmt::format("expected a JSON object, got {}", input->type_name()));
+    return std::nullopt;
   }
-  const Json* id = find_member(*input, "id");
-  Result<std::vector<OrderedJson>> result = answers(*input);
+  return std::move(input).value();
+}
+
+void write_answers(Line& line, const Json& input, const Result<std::vector<OrderedJson>>& result) {
+  const Json* id = find_member(input, "id");
   if (!result) {
-    fail_with(id, result.error().message);
+    fail_line(line, id, result.error().message);
     return;
   }
   for (const OrderedJson& object : *result) {
@@ -63,6 +69,12 @@ void answer_line(Line& line, const FilterAnswers& answers) {
     }
     line.answer += dump_json(out);
     line.answer += '\n';
+  }
+}
+
+void answer_line(Line& line, const FilterAnswers& answers) {
+  if (const std::optional<Json> input = parse_line(line)) {
+    write_answers(line, *input, answers(*input));
   }
 }
 
@@ -84,10 +96,9 @@ bool read_line(std::FILE* input, std::string& line) {
   return !line.empty();
 }
 
-}  // namespace
-
-int run_jsonl_filter_many(std::FILE* input, std::FILE* output, const FilterAnswers& answers,
-                          std::int64_t waiting_threads) {
+// Reads batches of lines, has each answered, and writes the answers in order.
+template <typename AnswerBatch>
+int filter_batches(std::FILE* input, std::FILE* output, const AnswerBatch& answer_batch) {
   bool any_failed = false;
   std::int64_t number = 0;
   bool more = true;
@@ -104,15 +115,7 @@ int run_jsonl_filter_many(std::FILE* input, std::FILE* output, const FilterAnswe
       batch.push_back({number, std::move(text), "", false});
       text.clear();
     }
-    const auto n_lines = static_cast<std::int64_t>(batch.size());
-    const auto answer = [&](std::int64_t i) {
-      answer_line(batch[static_cast<std::size_t>(i)], answers);
-    };
-    if (waiting_threads > 0) {
-      run_on_waiting_threads(n_lines, waiting_threads, answer);
-    } else {
-      parallel_for_index(n_lines, answer);
-    }
+    answer_batch(batch);
     for (const Line& line : batch) {
       any_failed |= line.failed;
       if (std::fwrite(line.answer.data(), 1, line.answer.size(), output) != line.answer.size()) {
@@ -126,6 +129,53 @@ int run_jsonl_filter_many(std::FILE* input, std::FILE* output, const FilterAnswe
     }
   }
   return any_failed ? kExitMalformedInput : kExitOk;
+}
+
+}  // namespace
+
+int run_jsonl_filter_many(std::FILE* input, std::FILE* output, const FilterAnswers& answers,
+                          std::int64_t waiting_threads) {
+  return filter_batches(input, output, [&](std::vector<Line>& batch) {
+    const auto n_lines = static_cast<std::int64_t>(batch.size());
+    const auto answer = [&](std::int64_t i) {
+      answer_line(batch[static_cast<std::size_t>(i)], answers);
+    };
+    if (waiting_threads > 0) {
+      run_on_waiting_threads(n_lines, waiting_threads, answer);
+    } else {
+      parallel_for_index(n_lines, answer);
+    }
+  });
+}
+
+int run_jsonl_batch_filter(std::FILE* input, std::FILE* output, const BatchAnswer& answer) {
+  return filter_batches(input, output, [&](std::vector<Line>& batch) {
+    std::vector<std::optional<Json>> parsed;
+    std::vector<const Json*> inputs;
+    for (Line& line : batch) {
+      parsed.push_back(parse_line(line));
+    }
+    for (const std::optional<Json>& one : parsed) {
+      if (one) {
+        inputs.push_back(&*one);
+      }
+    }
+    std::vector<Result<OrderedJson>> answers = answer(inputs);
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (!parsed[i]) {
+        continue;
+      }
+      Result<OrderedJson>& one = answers[at++];
+      if (!one) {
+        write_answers(batch[i], *parsed[i], one.error());
+        continue;
+      }
+      std::vector<OrderedJson> object;
+      object.push_back(std::move(one).value());
+      write_answers(batch[i], *parsed[i], object);
+    }
+  });
 }
 
 int run_jsonl_filter(std::FILE* input, std::FILE* output, const FilterAnswer& answer) {

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstdio>
 #include <functional>
+#include <span>
+#include <vector>
 
 #include "base/json.h"
 
@@ -24,5 +26,11 @@ int run_jsonl_filter(std::FILE* input, std::FILE* output, const FilterAnswer& an
 // `waiting_threads` above 0: answers wait for something outside, and run on so many threads.
 int run_jsonl_filter_many(std::FILE* input, std::FILE* output, const FilterAnswers& answers,
                           std::int64_t waiting_threads = 0);
+
+// Answers to a batch of input objects, one each, for work that gains from seeing them together.
+// Called from one thread.
+using BatchAnswer =
+    std::function<std::vector<Result<OrderedJson>>(std::span<const Json* const> inputs)>;
+int run_jsonl_batch_filter(std::FILE* input, std::FILE* output, const BatchAnswer& answer);
 
 }  // namespace r1eval

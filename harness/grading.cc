@@ -104,7 +104,12 @@ SampleRecord make_record(const Plan& plan, const PlannedSample& sample, Completi
   if (record.finish_reason == "stop" && completion.usage.completion >= sample.max_tokens) {
     record.finish_reason = "length";
   }
-  record.truncated = record.finish_reason == "length";
+  record.stop_cause = std::move(completion.stop_cause);
+  record.think_close_forced = completion.think_close_forced;
+  record.continuation_logprobs = std::move(completion.continuation_logprobs);
+  record.logprobs = std::move(completion.logprobs);
+  // A sample that ended at its think budget was cut off as well.
+  record.truncated = record.finish_reason == "length" || record.finish_reason == "think_budget";
   record.truncated_in_thinking = record.truncated && split.has_thinking && !split.closed;
   record.thinking = std::move(split.thinking);
   record.answer = std::move(split.answer);

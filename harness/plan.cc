@@ -159,6 +159,9 @@ std::string sampler_text(const RunOptions& o, const PlannedTask& planned) {
   for (const std::string& stop : o.stop) {
     text += " stop=" + stop;
   }
+  if (o.think_budget > 0) {
+    text += fmt::format(" think={}{}", o.think_budget, o.force_think_close ? "" : " ends");
+  }
   for (const std::string& omit : o.omit) {
     text += " omit=" + omit;
   }
@@ -396,6 +399,31 @@ Status bound_max_tokens(Plan& plan, const Backend& backend, const RunOptions& op
   return ok_status();
 }
 
+Status check_abilities(const Plan& plan, const RunOptions& options,
+                       const Capabilities& capabilities) {
+  if (capabilities.is_endpoint && (options.think_budget > 0 || options.logprobs >= 0)) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{}: only the embedded engine can do this, {} is an endpoint",
+                            options.think_budget > 0 ? "--think-budget" : "--logprobs",
+                            capabilities.model));
+  }
+  for (const PlannedTask& planned : plan.tasks) {
+    const bool is_scored = planned.task.prompt.style == "choice_loglikelihood";
+    if (is_scored && !capabilities.can_score) {
+      return fail(ErrorCode::kUnsupported,
+                  fmt::format("task {} reads the log-probabilities of given continuations, which "
+                              "{} cannot give (a chat endpoint puts every text into its template): "
+                              "use a model file, or the generative task {}",
+                              planned.task.name, capabilities.model, planned.task.data_of));
+    }
+    if (!is_scored && !capabilities.chat_problem.empty()) {
+      return fail(ErrorCode::kUnsupported,
+                  fmt::format("task {}: {}", planned.task.name, capabilities.chat_problem));
+    }
+  }
+  return ok_status();
+}
+
 GenerateRequest make_request(const Plan& plan, const RunOptions& options, std::int64_t index,
                              const std::string& assistant_prefix) {
   const PlannedSample& sample = plan.samples[static_cast<std::size_t>(index)];
@@ -405,7 +433,8 @@ GenerateRequest make_request(const Plan& plan, const RunOptions& options, std::i
   request.index = index;
   request.group = planned.task.name + "/" + prompt.sha256;
   request.messages = std::move(prompt.messages);
-  request.assistant_prefix = assistant_prefix;
+  request.assistant_prefix = prompt.continuations.empty() ? assistant_prefix : "";
+  request.continuations = std::move(prompt.continuations);
   GenerateConfig& config = request.config;
   config.temperature = planned.temperature;
   config.top_p = planned.top_p;
@@ -418,6 +447,9 @@ GenerateRequest make_request(const Plan& plan, const RunOptions& options, std::i
   config.max_tokens = sample.max_tokens;
   config.seed = sample.seed;
   config.stop = options.stop;
+  config.think_budget = options.think_budget;
+  config.force_think_close = options.force_think_close;
+  config.logprobs = options.logprobs;
   config.reasoning_effort = options.reasoning_effort;
   config.chat_template_kwargs = options.chat_template_kwargs;
   config.extra_body = options.extra_body;

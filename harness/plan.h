@@ -68,6 +68,10 @@ Result<Plan> load_plan(const RunOptions& options, const TaskRegistry& registry,
 // known (identity non-empty).
 void plan_samples(Plan& plan, const RunOptions& options, const std::string& model_identity);
 
+// Whether the backend can do what the tasks need. Errors: kUnsupported, with what can.
+Status check_abilities(const Plan& plan, const RunOptions& options,
+                       const Capabilities& capabilities);
+
 // Bounds every sample's max_tokens by the context. Errors: kResourceExhausted naming task, item,
 // prompt tokens and context when an explicit --max-tokens, or any answer at all, cannot fit.
 // Says through `notes` what was limited.

@@ -76,6 +76,7 @@ Result<BackendOptions> backend_options(const RunOptions& options) {
     backend.max_attempts = options.max_attempts;
   }
   backend.threads = options.threads;
+  backend.memory_bytes = options.engine_memory;
   if (!options.think_tags.empty()) {
     const std::size_t comma = options.think_tags.find(',');
     backend.think_open = options.think_tags.substr(0, comma);
@@ -305,6 +306,7 @@ Result<int> run_passes(const RunOptions& options) {
   }
   plan_samples(plan, options, identity);
   std::vector<std::string> notes;
+  R1_RETURN_IF_ERROR(check_abilities(plan, options, backend->capabilities()));
   R1_RETURN_IF_ERROR(bound_max_tokens(plan, *backend, options, notes));
 
   // Pass 4: the store. What it already has is dropped from the work.

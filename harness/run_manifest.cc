@@ -72,6 +72,10 @@ OrderedJson config_json(const Plan& plan, const RunOptions& o, const Capabilitie
   config["top_k"] = optional_json(o.top_k);
   config["min_p"] = optional_json(o.min_p);
   config["stop"] = o.stop;
+  if (o.think_budget > 0) {
+    config["think_budget"] = o.think_budget;
+    config["force_think_close"] = o.force_think_close;
+  }
   config["reasoning_effort"] = o.reasoning_effort;
   config["chat_template_kwargs"] = o.chat_template_kwargs;
   config["extra_body"] = o.extra_body;

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "engine/model/tokenizer.h"
 #include "graders/code/sandbox.h"
 
 namespace r1eval {
@@ -86,6 +87,7 @@ OrderedJson run_options_to_json(const RunOptions& o) {
   }
   json["header_names"] = header_names;
   json["threads"] = o.threads;
+  json["engine_memory"] = o.engine_memory;
   json["concurrency"] = o.concurrency;
   json["stream"] = o.stream;
   json["think_tags"] = o.think_tags;
@@ -96,6 +98,9 @@ OrderedJson run_options_to_json(const RunOptions& o) {
   json["top_k"] = or_null(o.top_k);
   json["min_p"] = or_null(o.min_p);
   json["stop"] = o.stop;
+  json["think_budget"] = o.think_budget;
+  json["force_think_close"] = o.force_think_close;
+  json["logprobs"] = o.logprobs;
   json["reasoning_effort"] = o.reasoning_effort;
   json["chat_template_kwargs"] = o.chat_template_kwargs;
   json["extra_body"] = o.extra_body;
@@ -132,6 +137,7 @@ Result<RunOptions> run_options_from_json(const Json& json) {
   o.base_url = string_or(json, "base_url");
   o.model_revision = string_or(json, "model_revision");
   o.threads = int_or(json, "threads", 0);
+  o.engine_memory = int_or(json, "engine_memory", 0);
   o.concurrency = string_or(json, "concurrency", "auto");
   o.stream = bool_or(json, "stream", true);
   o.think_tags = string_or(json, "think_tags");
@@ -146,6 +152,9 @@ Result<RunOptions> run_options_from_json(const Json& json) {
   o.top_k = optional_number<std::int64_t>(json, "top_k");
   o.min_p = optional_number<double>(json, "min_p");
   o.stop = strings_or_empty(json, "stop");
+  o.think_budget = int_or(json, "think_budget", 0);
+  o.force_think_close = bool_or(json, "force_think_close", true);
+  o.logprobs = int_or(json, "logprobs", -1);
   o.reasoning_effort = string_or(json, "reasoning_effort");
   o.chat_template_kwargs = string_or(json, "chat_template_kwargs");
   o.extra_body = string_or(json, "extra_body");
@@ -197,6 +206,11 @@ Status check_run_options(const RunOptions& o) {
   R1_RETURN_IF_ERROR(check_range("--max-failures", o.max_failures, 0, 1));
   R1_RETURN_IF_ERROR(check_json_object("--chat-template-kwargs", o.chat_template_kwargs));
   R1_RETURN_IF_ERROR(check_json_object("--extra-body", o.extra_body));
+  for (const std::string& stop : o.stop) {
+    if (stop.empty() || valid_utf8(stop) != stop) {
+      return bad_flag("--stop", valid_utf8(stop), "must be text in UTF-8, not empty");
+    }
+  }
   for (const std::string& label : o.labels) {
     if (label.find('=') == std::string::npos || label.front() == '=') {
       return bad_flag("--label", label, "must look like KEY=VALUE");

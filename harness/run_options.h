@@ -42,6 +42,7 @@ struct RunOptions {
   std::vector<std::string> headers;  // "Key: value"; recorded by name only
   std::string key_file;              // recorded as nothing
   std::int64_t threads = 0;
+  std::int64_t engine_memory = 0;  // bytes for the embedded engine; 0: what the machine has
   std::string concurrency = "auto";
   bool stream = true;
   std::int64_t max_attempts = 0;  // 0: the backend's own
@@ -55,6 +56,9 @@ struct RunOptions {
   std::optional<std::int64_t> top_k;
   std::optional<double> min_p;
   std::vector<std::string> stop;
+  std::int64_t think_budget = 0;  // tokens of thinking before the closing tag is forced; 0: none
+  bool force_think_close = true;  // else the sample ends there
+  std::int64_t logprobs = -1;     // -1: none; else recorded, with so many best tokens beside each
   std::string reasoning_effort;
   std::string chat_template_kwargs;  // JSON object
   std::string extra_body;            // JSON object

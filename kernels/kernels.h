@@ -89,6 +89,13 @@ constexpr std::int64_t attention_scratch_floats(std::int64_t head_dim, std::int6
 
 constexpr std::int64_t kMaxHeadDim = 512;
 
+// Of some values: the largest, the first place where it stands, and the sum of exp(x - maximum).
+struct RowSummary {
+  float maximum = 0;
+  float sum = 0;
+  std::int64_t best = 0;
+};
+
 struct KernelTable {
   const char* isa;
 
@@ -120,6 +127,7 @@ struct KernelTable {
   void (*attend)(const AttentionTask& task);
   // n floats to halves.
   void (*to_half)(const float* x, std::int64_t n, std::uint16_t* out);
+  RowSummary (*summarize)(const float* x, std::int64_t n);  // n > 0
 };
 
 // The table that R1EVAL_ISA and the processor choose.

@@ -1,5 +1,7 @@
 #include "results/record.h"
 
+#include <cmath>
+
 #include "base/json.h"
 
 namespace r1eval {
@@ -16,6 +18,44 @@ OrderedJson or_null(double value) {
 std::uint64_t uint_or_zero(const Json& json, std::string_view key) {
   const Json* member = find_member(json, key);
   return member != nullptr && member->is_number_integer() ? member->get<std::uint64_t>() : 0;
+}
+
+// -1.5 a token, or [-1.5, [[id, -1.5], …]] where the best ones stand beside it.
+OrderedJson logprobs_to_json(const std::vector<TokenLogprob>& logprobs) {
+  OrderedJson list = OrderedJson::array();
+  for (const TokenLogprob& token : logprobs) {
+    const OrderedJson own =
+        std::isfinite(token.logprob) ? OrderedJson(token.logprob) : OrderedJson();
+    list.push_back(token.top.empty() ? own : OrderedJson::array({own, OrderedJson(token.top)}));
+  }
+  return list;
+}
+
+void read_logprobs(const Json& json, SampleRecord& r) {
+  const auto number = [](const Json& value) {
+    return value.is_number() ? value.get<double>() : std::nan("");
+  };
+  if (const Json* list = find_member(json, "continuation_logprobs"); list && list->is_array()) {
+    for (const Json& value : *list) {
+      r.continuation_logprobs.push_back(number(value));
+    }
+  }
+  const Json* list = find_member(json, "logprobs");
+  if (list == nullptr || !list->is_array()) {
+    return;
+  }
+  for (const Json& value : *list) {
+    TokenLogprob token;
+    const bool has_top = value.is_array() && value.size() == 2 && value[1].is_array();
+    token.logprob = number(has_top ? value[0] : value);
+    for (std::size_t i = 0; has_top && i < value[1].size(); ++i) {
+      const Json& pair = value[1][i];
+      if (pair.is_array() && pair.size() == 2 && pair[0].is_number_integer()) {
+        token.top.emplace_back(pair[0].get<std::int32_t>(), number(pair[1]));
+      }
+    }
+    r.logprobs.push_back(std::move(token));
+  }
 }
 
 }  // namespace
@@ -35,6 +75,18 @@ std::string sample_to_json(const SampleRecord& r) {
     json["raw"] = r.raw;
   }
   json["finish_reason"] = r.finish_reason;
+  if (!r.stop_cause.empty()) {
+    json["stop_cause"] = r.stop_cause;
+  }
+  if (r.think_close_forced) {
+    json["think_close_forced"] = true;
+  }
+  if (!r.continuation_logprobs.empty()) {
+    json["continuation_logprobs"] = r.continuation_logprobs;
+  }
+  if (!r.logprobs.empty()) {
+    json["logprobs"] = logprobs_to_json(r.logprobs);
+  }
   json["truncated"] = r.truncated;
   json["truncated_in_thinking"] = r.truncated_in_thinking;
   json["has_thinking"] = r.has_thinking;
@@ -67,6 +119,9 @@ Result<SampleRecord> sample_from_json(std::string_view line) {
   r.answer = string_or(json, "answer");
   r.raw = string_or(json, "raw");
   r.finish_reason = string_or(json, "finish_reason");
+  r.stop_cause = string_or(json, "stop_cause");
+  r.think_close_forced = bool_or(json, "think_close_forced", false);
+  read_logprobs(json, r);
   r.truncated = bool_or(json, "truncated", r.finish_reason == "length");
   r.truncated_in_thinking = bool_or(json, "truncated_in_thinking", false);
   r.has_thinking = bool_or(json, "has_thinking", !r.thinking.empty());

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/generation.h"
 #include "base/result.h"
@@ -27,8 +28,12 @@ struct SampleRecord {
   std::string answer;         // the text after the thinking
   std::string raw;            // content as it came, where it is not `answer` itself
   std::string finish_reason;  // "length" also where a server said "stop" at the token limit
-  bool truncated = false;     // finish_reason is "length"
-  bool truncated_in_thinking = false;  // … and the thinking had not ended
+  std::string stop_cause;     // finer, from the embedded engine: "end_token", "stop_string", …
+  bool think_close_forced = false;  // the think budget ran out and the closing tag was put in
+  std::vector<double> continuation_logprobs;  // of a scored item's choices, in the order shown
+  std::vector<TokenLogprob> logprobs;         // one a generated token, where asked for
+  bool truncated = false;                     // finish_reason is "length"
+  bool truncated_in_thinking = false;         // … and the thinking had not ended
   bool has_thinking = false;
   bool thinking_closed = false;
   bool stray_tags = false;  // think tags are left over in the answer

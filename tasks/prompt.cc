@@ -123,6 +123,10 @@ class Renderer : public PromptRenderer {
         prompt.target = std::string(1, static_cast<char>('A' + i));
       }
     }
+    if (is_loglikelihood()) {
+      render_loglikelihood(item, prompt);
+      return prompt;
+    }
     std::string system = spec_.system;
     if (is_lcb_generic() && system.empty()) {
       system = kLcbGenericSystem;
@@ -162,6 +166,35 @@ class Renderer : public PromptRenderer {
 
  private:
   bool is_lcb_generic() const { return options_.prompt_variant == "lcb-generic"; }
+
+  bool is_loglikelihood() const { return spec_.style == "choice_loglikelihood"; }
+
+  void render_loglikelihood(const Item& item, RenderedPrompt& prompt) const {
+    std::string subject = item.stratum;
+    std::replace(subject.begin(), subject.end(), '_', ' ');
+    std::string text =
+        "The following are multiple choice questions (with answers) about " + subject + ".\n\n";
+    const auto block = [](const Item& of, const std::vector<std::string>& choices) {
+      std::string out = trim(of.question);
+      for (std::size_t i = 0; i < choices.size(); ++i) {
+        out += "\n" + std::string(1, static_cast<char>('A' + i)) + ". " + choices[i];
+      }
+      return out + "\nAnswer:";
+    };
+    for (std::int64_t s = 0; s < spec_.n_shots && s < static_cast<std::int64_t>(data_.shots.size());
+         ++s) {
+      const Item& shot = data_.shots[shot_index(item, s)];
+      text += block(shot, shot.choices) + " " + shot.target + "\n\n";
+    }
+    text += block(item, prompt.choices);
+    for (std::size_t i = 0; i < prompt.choices.size(); ++i) {
+      prompt.continuations.push_back(" " + std::string(1, static_cast<char>('A' + i)));
+    }
+    prompt.messages.push_back({"user", std::move(text)});
+    const OrderedJson hashed = {{"text", prompt.messages.front().content},
+                                {"continuations", prompt.continuations}};
+    prompt.sha256 = sha256_hex(dump_json(hashed));
+  }
 
   // Examples come from the item's own subject where the shots say one.
   std::size_t shot_index(const Item& item, std::int64_t s) const {
@@ -293,6 +326,10 @@ Result<std::unique_ptr<PromptRenderer>> PromptRenderer::create(const Task& task,
   if (options.n_shots > 0 && data.shots.empty()) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("--shots {}: task {} has no examples", options.n_shots, task.name));
+  }
+  if (task.prompt.style == "choice_loglikelihood" && !options.prompt_variant.empty()) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("--prompt {}: task {} has one prompt only",
+                                                         options.prompt_variant, task.name));
   }
   if (task.prompt.style == "choice" && task.prompt.text.empty()) {
     for (const Item& item : data.items) {

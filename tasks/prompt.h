@@ -30,7 +30,10 @@ struct RenderedPrompt {
   std::string target;                // the right letter after shuffling, else the item's target
   std::vector<std::string> choices;  // in the order shown
   std::vector<std::int64_t> order;   // choices[i] is the item's choice order[i]
-  std::string sha256;                // of the messages as JSON
+  // Not empty: nothing is generated; the only message is plain text for no template, and these are
+  // scored after it. The choice with the largest log-probability is the answer, as a letter.
+  std::vector<std::string> continuations;
+  std::string sha256;  // of the messages (and continuations) as JSON
 };
 
 class PromptRenderer {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/nearest.h"
 #include "tasks/embedded.h"
 
@@ -25,6 +26,30 @@ Result<Task> read_task_file(const std::string& path) {
   R1_TRY(Task task, parse_task(text, path));
   task.path = path;
   return task;
+}
+
+// A task that says data_of takes dataset, columns and filter of the task it names.
+Status take_data(const std::vector<Task>& tasks, Task& task) {
+  if (task.data_of.empty()) {
+    return ok_status();
+  }
+  const auto found = std::find_if(tasks.begin(), tasks.end(), [&](const Task& other) {
+    return other.name == task.data_of && other.data_of.empty();
+  });
+  if (found == tasks.end()) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("task {}: data_of: no task '{}' with data of its own", task.name,
+                            task.data_of));
+  }
+  task.dataset = found->dataset;
+  task.sources = found->sources;
+  task.archive_url = found->archive_url;
+  task.archive_sha256 = found->archive_sha256;
+  task.archive_bytes = found->archive_bytes;
+  task.columns = found->columns;
+  task.filter = found->filter;
+  task.definition_sha256 = sha256_hex(task.definition_sha256 + found->definition_sha256);
+  return ok_status();
 }
 
 std::vector<std::string> user_task_files() {
@@ -57,8 +82,13 @@ Result<TaskRegistry> TaskRegistry::open() {
       registry.tasks_.push_back(std::move(task));
     }
   }
+  const std::vector<Task> builtin = registry.tasks_;
+  for (Task& task : registry.tasks_) {
+    R1_RETURN_IF_ERROR(take_data(builtin, task));
+  }
   for (const std::string& path : user_task_files()) {
     R1_TRY(Task task, read_task_file(path));
+    R1_RETURN_IF_ERROR(take_data(builtin, task));
     const auto same = std::find_if(registry.tasks_.begin(), registry.tasks_.end(),
                                    [&](const Task& t) { return t.name == task.name; });
     if (same != registry.tasks_.end()) {
@@ -73,7 +103,9 @@ Result<TaskRegistry> TaskRegistry::open() {
 
 Result<Task> TaskRegistry::find(const std::string& name_or_path) const {
   if (is_path(name_or_path)) {
-    return read_task_file(name_or_path);
+    R1_TRY(Task task, read_task_file(name_or_path));
+    R1_RETURN_IF_ERROR(take_data(tasks_, task));
+    return task;
   }
   std::vector<std::string> names;
   for (const Task& task : tasks_) {

@@ -56,7 +56,9 @@ struct RowFilter {
 };
 
 struct PromptSpec {
-  std::string style;      // "problem" (text and directive), "choice", "lcb", "template"
+  // "problem" (text and directive), "choice", "lcb", "template"; "choice_loglikelihood": nothing is
+  // generated, the log-probabilities of the letters after the prompt decide
+  std::string style;
   std::string text;       // the template itself, with {question}, {A} … as the style says
   std::string directive;  // sentence that asks for the answer form
   std::string directive_position = "after";  // "before", "after", "none"
@@ -70,6 +72,7 @@ struct Task {
   std::string title;
   std::string version;  // changes when a score can change
   std::vector<std::string> suites;
+  std::string data_of;  // task whose dataset, columns and filter these are; empty: its own
   std::string dataset;  // folder name in the store; empty: built in
   std::vector<SourceFile> sources;
   std::string archive_url;  // an archive that holds the files, for `data fetch`

@@ -270,8 +270,8 @@ Status read_prompt(const toml::table& table, const std::string& origin, Task& ta
   Section section(table, origin, "prompt");
   PromptSpec& prompt = task.prompt;
   prompt.style = task.columns.choices.empty() ? "problem" : "choice";
-  R1_RETURN_IF_ERROR(
-      section.choice("style", prompt.style, {"problem", "choice", "lcb", "template"}));
+  R1_RETURN_IF_ERROR(section.choice(
+      "style", prompt.style, {"problem", "choice", "lcb", "template", "choice_loglikelihood"}));
   R1_RETURN_IF_ERROR(section.string("text", prompt.text));
   R1_RETURN_IF_ERROR(section.string("directive", prompt.directive));
   R1_RETURN_IF_ERROR(
@@ -329,10 +329,13 @@ Result<Task> parse_task(std::string_view text, const std::string& origin) {
   R1_RETURN_IF_ERROR(section.number("top_p", task.top_p, 1e-9, 1));
   R1_RETURN_IF_ERROR(section.strings("breakdown", task.breakdown));
   R1_RETURN_IF_ERROR(section.string("notes", task.notes));
-  R1_TRY(const toml::table* dataset, sub_table(section, "dataset"));
-  R1_RETURN_IF_ERROR(read_dataset(*dataset, origin, task));
-  R1_TRY(const toml::table* columns, sub_table(section, "columns"));
-  R1_RETURN_IF_ERROR(read_columns(*columns, origin, task));
+  R1_RETURN_IF_ERROR(section.string("data_of", task.data_of));
+  if (task.data_of.empty()) {
+    R1_TRY(const toml::table* dataset, sub_table(section, "dataset"));
+    R1_RETURN_IF_ERROR(read_dataset(*dataset, origin, task));
+    R1_TRY(const toml::table* columns, sub_table(section, "columns"));
+    R1_RETURN_IF_ERROR(read_columns(*columns, origin, task));
+  }
   R1_TRY(const toml::table* filter, sub_table(section, "filter"));
   Section filters(*filter, origin, "filter");
   R1_RETURN_IF_ERROR(filters.string("column", task.filter.column));

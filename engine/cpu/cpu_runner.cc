@@ -36,6 +36,7 @@ class Runner final : public CpuRunner {
         cache_(std::move(cache)),
         max_step_tokens_(options.max_step_tokens),
         share_attention_(options.share_attention),
+        real_tokens_(options.real_tokens),
         team_(options.threads) {}
 
   Status start() {
@@ -76,11 +77,22 @@ class Runner final : public CpuRunner {
     R1_RETURN_IF_ERROR(check(chunks));
     tokens_.clear();
     logit_tokens_.clear();
+    scored_tokens_.clear();
+    targets_.clear();
+    bool wants_log_sums = false;
     for (const StepChunk& chunk : chunks) {
       const std::int64_t before = cache_.n_tokens(chunk.sequence);
       const auto n = static_cast<std::int64_t>(chunk.tokens.size());
       cache_.append(chunk.sequence, chunk.tokens);
       const std::int32_t* pages = cache_.pages(chunk.sequence);
+      const auto first = static_cast<std::int64_t>(tokens_.size());
+      for (const ScoreTarget& target : chunk.targets) {
+        if (scored_tokens_.empty() || scored_tokens_.back() != first + target.row) {
+          scored_tokens_.push_back(first + target.row);
+        }
+        targets_.push_back({static_cast<std::int64_t>(scored_tokens_.size()) - 1, target.token});
+      }
+      wants_log_sums = wants_log_sums || chunk.wants_log_sums;
       for (std::int64_t i = 0; i < n; ++i) {
         if (i >= n - chunk.logit_rows) {
           logit_tokens_.push_back(static_cast<std::int64_t>(tokens_.size()));
@@ -94,7 +106,12 @@ class Runner final : public CpuRunner {
       logits_.resize(n_logits);
     }
     if (!tokens_.empty()) {
-      forward_.run(team_, tokens_, logit_tokens_, logits_.data());
+      const std::int64_t vocab = config_.vocab_size;
+      scores_.resize(targets_.size());
+      log_sums_.resize(wants_log_sums ? logit_tokens_.size() : 0);
+      forward_.run(team_, tokens_,
+                   {logit_tokens_, logits_.data(), log_sums_, scored_tokens_, targets_, scores_,
+                    real_tokens_ > 0 ? std::min(real_tokens_, vocab) : vocab});
     }
     for (const StepChunk& chunk : chunks) {
       cache_.commit(chunk.sequence);
@@ -102,8 +119,16 @@ class Runner final : public CpuRunner {
     return std::span<const float>(logits_.data(), n_logits);
   }
 
+  std::span<const TokenScore> scores() const override { return scores_; }
+
+  std::span<const double> log_sums() const override { return log_sums_; }
+
   CpuRunnerInfo info() const override {
-    return {kernels::active_kernels().isa, team_.size(), weights_.bytes(), cache_.bytes(),
+    return {kernels::active_kernels().isa,
+            team_.size(),
+            weights_.bytes(),
+            cache_.bytes(),
+            cache_.stats().n_pages * kernels::kPageTokens,
             Forward::scratch_bytes(config_, max_step_tokens_)};
   }
 
@@ -125,6 +150,17 @@ class Runner final : public CpuRunner {
         return fail(ErrorCode::kInvalidArgument,
                     fmt::format("step: sequence {}: {} tokens with {} rows of logits",
                                 chunk.sequence, n, chunk.logit_rows));
+      }
+      std::int64_t row = 0;
+      for (const ScoreTarget& target : chunk.targets) {
+        if (target.row < row || target.row >= n || target.token < 0 ||
+            target.token >= config_.vocab_size || chunk.logit_rows != 0) {
+          return fail(ErrorCode::kInvalidArgument,
+                      fmt::format("step: sequence {}: token {} is to be scored at row {} of {}, "
+                                  "with {} rows of logits",
+                                  chunk.sequence, target.token, target.row, n, chunk.logit_rows));
+        }
+        row = target.row;
       }
       const std::int64_t after = cache_.n_tokens(chunk.sequence) + n;
       if (after > config_.context_tokens) {
@@ -160,11 +196,16 @@ class Runner final : public CpuRunner {
   KvCache cache_;
   const std::int64_t max_step_tokens_;
   const bool share_attention_;
+  const std::int64_t real_tokens_;
   ThreadTeam team_;
   Forward forward_;
   std::vector<StepToken> tokens_;
   std::vector<std::int64_t> logit_tokens_;
+  std::vector<std::int64_t> scored_tokens_;
+  std::vector<cpu::RowTarget> targets_;
   std::vector<float> logits_;
+  std::vector<double> log_sums_;
+  std::vector<TokenScore> scores_;
 };
 
 double mebibytes(std::int64_t bytes) {
@@ -194,15 +235,31 @@ KvShape cache_shape(const ModelConfig& config, bool is_f16) {
   return shape;
 }
 
-// Refuses what cannot fit before anything large is allocated.
+// Rows of logits, the tokenizer, code and the small change of a process.
+constexpr std::int64_t kOtherBytes = std::int64_t{64} << 20;
+
+// Refuses what cannot fit before anything large is allocated; makes the cache smaller where the
+// budget says so.
 Status check_memory(const Checkpoint& checkpoint, const ModelConfig& config, const KvShape& shape,
-                    const CpuRunnerOptions& options) {
+                    CpuRunnerOptions& options) {
   const bool as_f32 = options.numerics == Numerics::kReference;
   R1_TRY(const std::int64_t weights, cpu::packed_weight_bytes(checkpoint, config, as_f32));
-  const std::int64_t pages =
-      (options.cache_tokens + kernels::kPageTokens - 1) / kernels::kPageTokens;
-  const std::int64_t cache = pages * shape.bytes_per_page();
+  std::int64_t pages = (options.cache_tokens + kernels::kPageTokens - 1) / kernels::kPageTokens;
   const std::int64_t scratch = Forward::scratch_bytes(config, options.max_step_tokens);
+  if (options.memory_bytes > 0) {
+    const std::int64_t left = options.memory_bytes - weights - scratch - kOtherBytes;
+    pages = std::min(pages, left / shape.bytes_per_page());
+    if (pages < 1) {
+      return fail(
+          ErrorCode::kResourceExhausted,
+          fmt::format("{}: a budget of {:.0f} MiB leaves no room for a cache: the weights take "
+                      "{:.0f} MiB, the scratch {:.0f}, all else {:.0f}",
+                      checkpoint.path(), mebibytes(options.memory_bytes), mebibytes(weights),
+                      mebibytes(scratch), mebibytes(kOtherBytes)));
+    }
+    options.cache_tokens = pages * kernels::kPageTokens;
+  }
+  const std::int64_t cache = pages * shape.bytes_per_page();
   const std::int64_t available = cpu::available_memory_bytes();
   if (available >= 0 && weights + cache + scratch > available) {
     return fail(

@@ -30,9 +30,11 @@ struct CpuRunnerOptions {
   int threads = 0;                   // 0: as many as the process may use
   std::int64_t cache_tokens = 8192;  // of all sequences together, rounded up to pages
   std::int64_t max_step_tokens = 512;
-  std::string model_id;         // a hash of the file, say: part of the prefix index's keys
-  bool keep_prefixes = true;    // pages outlive their sequence and serve prompts that begin alike
-  bool share_attention = true;  // sequences with pages in common together; changes no bit
+  std::int64_t memory_bytes = 0;  // for weights, cache and scratch: bounds the cache; 0: no bound
+  std::int64_t real_tokens = 0;   // of the vocabulary; what lies beyond is padding. 0: all are real
+  std::string model_id;           // a hash of the file, say: part of the prefix index's keys
+  bool keep_prefixes = true;      // pages outlive their sequence and serve prompts that begin alike
+  bool share_attention = true;    // sequences with pages in common together; changes no bit
 };
 
 struct CpuRunnerInfo {
@@ -40,6 +42,7 @@ struct CpuRunnerInfo {
   int threads = 0;
   std::int64_t weight_bytes = 0;
   std::int64_t cache_bytes = 0;
+  std::int64_t cache_tokens = 0;
   std::int64_t scratch_bytes = 0;
 };
 

@@ -67,18 +67,19 @@ Result<Forward> Forward::make(const ModelConfig& config, const ModelWeights& wei
   return f;
 }
 
-void Forward::run(ThreadTeam& team, std::span<const StepToken> tokens,
-                  std::span<const std::int64_t> logit_tokens, float* logits) {
+void Forward::run(ThreadTeam& team, std::span<const StepToken> tokens, const HeadWork& work) {
+  work_ = work;
+  head_scores_.begin(*step_.kernels, work.n_real, work.targets, work.scores);
   step_.team = &team;
   step_.tokens = tokens;
   const KvShape& shape = step_.cache->shape();
   attention_.make(tokens, config_->n_heads / shape.n_kv_heads, shape.n_kv_heads, team.size(),
                   shares_attention_);
   step_.attention = &attention_;
-  team.run([&](int) { walk(logit_tokens, logits); });
+  team.run([&](int) { walk(); });
 }
 
-void Forward::walk(std::span<const std::int64_t> logit_tokens, float* logits) {
+void Forward::walk() {
   const ModelConfig& c = *config_;
   step_.over_tokens([&](std::int64_t token) { embed(token); });
   Pending pending;
@@ -89,7 +90,7 @@ void Forward::walk(std::span<const std::int64_t> logit_tokens, float* logits) {
     pending = c.has_experts(i) ? moe(step_, w.ffn_norm, w.moe, pending)
                                : dense_mlp(step_, w.ffn_norm, w.dense, pending);
   }
-  head(pending, logit_tokens, logits);
+  head(pending);
 }
 
 void Forward::embed(std::int64_t token) {
@@ -105,35 +106,68 @@ void Forward::embed(std::int64_t token) {
   }
 }
 
-void Forward::head(const Pending& pending, std::span<const std::int64_t> logit_tokens,
-                   float* logits) {
+void Forward::fill_head_input(const Pending& pending, std::span<const std::int64_t> tokens) {
+  const std::int64_t d = config_->hidden_dim;
+  step_.team->phase(
+      static_cast<std::int64_t>(tokens.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t column = begin; column < end; ++column) {
+          const std::int64_t token = tokens[static_cast<std::size_t>(column)];
+          step_.add_pending(pending, token);
+          step_.norm(weights_->final_norm, token, column);
+          if (weights_->head.is_quantized()) {
+            step_.kernels->quantize(step_.input + column * d, head_input_, column, -1, nullptr);
+          }
+        }
+      });
+}
+
+void Forward::head(const Pending& pending) {
   const ModelConfig& c = *config_;
   const Linear& head = weights_->head;
-  const auto rows = static_cast<std::int64_t>(logit_tokens.size());
+  const kernels::KernelTable& table = *step_.kernels;
   ThreadTeam& team = *step_.team;
-  team.phase(rows, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const std::int64_t token = logit_tokens[static_cast<std::size_t>(row)];
-      step_.add_pending(pending, token);
-      step_.norm(weights_->final_norm, token, row);
-      if (head.is_quantized()) {
-        step_.kernels->quantize(step_.input + row * c.hidden_dim, head_input_, row, -1, nullptr);
-      }
-    }
-  });
-  if (rows == 0) {
-    return;
+  const auto rows = static_cast<std::int64_t>(work_.logit_tokens.size());
+  if (rows > 0) {
+    fill_head_input(pending, work_.logit_tokens);
+    // More rows than columns of scratch cannot be: each logit row is a token of the step.
+    const std::array<Product, 1> product{Product{&head.matrix, step_.input, c.hidden_dim,
+                                                 head_input_, rows, 0, work_.logits, c.vocab_size}};
+    step_.run(product);
   }
-  // More rows than columns of scratch cannot be: each logit row is a token of the step.
-  const std::array<Product, 1> product{
-      Product{&head.matrix, step_.input, c.hidden_dim, head_input_, rows, 0, logits, c.vocab_size}};
-  step_.run(product);
-  if (head.bias != nullptr) {
+  if (rows > 0 && (head.bias != nullptr || !work_.log_sums.empty())) {
     team.phase(rows, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
-        step_.kernels->add(head.bias, c.vocab_size, logits + row * c.vocab_size);
+        float* logits = work_.logits + row * c.vocab_size;
+        if (head.bias != nullptr) {
+          table.add(head.bias, c.vocab_size, logits);
+        }
+        if (!work_.log_sums.empty()) {
+          work_.log_sums[static_cast<std::size_t>(row)] = head_scores_.log_sum(logits);
+        }
       }
     });
+  }
+  const auto product = [&](std::int64_t first, std::int64_t n, std::int64_t n_columns, float* out) {
+    kernels::PackedMatrix block = head.matrix;  // rows [first, first + n) of it
+    block.data += first / kernels::kTileRows * block.tile_stride;
+    block.rows = n;
+    if (head.is_quantized()) {
+      table.matmul_quantized(block, 0, block.n_tiles(), head_input_, n_columns, out,
+                             HeadScores::kBlockRows);
+    } else {
+      table.matmul_float(block, 0, block.n_tiles(), step_.input, c.hidden_dim, n_columns, out,
+                         HeadScores::kBlockRows);
+    }
+    for (std::int64_t column = 0; column < n_columns && head.bias != nullptr; ++column) {
+      table.add(head.bias + first, n, out + column * HeadScores::kBlockRows);
+    }
+  };
+  const auto n_scored = static_cast<std::int64_t>(work_.scored_tokens.size());
+  for (std::int64_t row = 0; row < n_scored; row += HeadScores::kGroupRows) {
+    const std::int64_t n = std::min(HeadScores::kGroupRows, n_scored - row);
+    fill_head_input(pending, work_.scored_tokens.subspan(static_cast<std::size_t>(row),
+                                                         static_cast<std::size_t>(n)));
+    head_scores_.run(team, row, n, product);
   }
 }
 

@@ -678,6 +678,30 @@ void to_half(const float* x, std::int64_t n, std::uint16_t* out) {
   }
 }
 
+RowSummary summarize(const float* x, std::int64_t n) {
+  RowSummary out;
+  alignas(64) float rest[16];
+  const std::int64_t whole = n / 16 * 16;
+  for (std::int64_t i = 0; i < 16; ++i) {
+    rest[i] = whole + i < n ? x[whole + i] : -__builtin_inff();
+  }
+  Vec most = v_load(rest);
+  for (std::int64_t i = 0; i < whole; i += 16) {
+    most = v_max(v_load(x + i), most);
+  }
+  out.maximum = v_largest(most);
+  const Vec minus = v_set(out.maximum);
+  Vec sum = v_exp(v_sub(v_load(rest), minus));  // the missing lanes weigh 1.6e-38
+  for (std::int64_t i = 0; i < whole; i += 16) {
+    sum = v_add(sum, v_exp(v_sub(v_load(x + i), minus)));
+  }
+  out.sum = v_sum(sum);
+  while (out.best + 1 < n && x[out.best] != out.maximum) {
+    ++out.best;
+  }
+  return out;
+}
+
 }  // namespace
 }  // namespace r1eval::kernels
 
@@ -687,8 +711,8 @@ namespace r1eval::kernels {
 namespace {
 
 constexpr KernelTable kTable = {
-    kIsaName, matmul_quantized, matmul_float, quantize, rms_norm, silu_product,
-    add,      rotate_halves,    attend,       to_half,
+    kIsaName, matmul_quantized, matmul_float, quantize, rms_norm,  silu_product,
+    add,      rotate_halves,    attend,       to_half,  summarize,
 };
 
 }  // namespace

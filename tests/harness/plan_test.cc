@@ -49,6 +49,31 @@ TEST(PlanTest, KeysAreUniqueAndDependOnTheModel) {
   EXPECT_NE(plan->samples[0].key, first);
 }
 
+TEST(PlanTest, ABackendThatCannotDoWhatATaskNeedsIsRefusedBeforeAnythingIsSent) {
+  RunOptions options;
+  options.tasks = {"mini_math"};
+  auto plan = load_plan(options, TaskRegistry::open().value(), DatasetStore("/nonexistent"));
+  ASSERT_TRUE(plan.has_value());
+  Capabilities endpoint;
+  endpoint.model = "some-model";
+  endpoint.is_endpoint = true;
+  EXPECT_TRUE(check_abilities(*plan, options, endpoint));
+  RunOptions budget = options;
+  budget.think_budget = 100;
+  EXPECT_FALSE(check_abilities(*plan, budget, endpoint));
+  plan->tasks[0].task.prompt.style = "choice_loglikelihood";
+  const Status refused = check_abilities(*plan, options, endpoint);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+  EXPECT_NE(refused.error().message.find("chat endpoint"), std::string::npos);
+  Capabilities base_model;
+  base_model.can_score = true;
+  base_model.chat_problem = "no template";
+  EXPECT_TRUE(check_abilities(*plan, options, base_model));
+  plan->tasks[0].task.prompt.style = "problem";
+  EXPECT_FALSE(check_abilities(*plan, options, base_model));
+}
+
 TEST(PlanTest, TasksThatNeedASandboxAreRefusedBeforeAnythingIsSent) {
   RunOptions options;
   options.suite = "mini";

@@ -54,6 +54,35 @@ TEST(PromptTest, MathematicsInSimpleEvalsFormIsByteForByte) {
             "231d269274b6a04711d192c935b7a4785da99e6823afbc817972a1d51f48425e");
 }
 
+TEST(PromptTest, LogLikelihoodFormHasTheSubjectsExamplesAndLettersAfterASpace) {
+  const Task task = builtin("mmlu_loglikelihood");
+  TaskData data;
+  const auto item = [](const std::string& question, std::int64_t correct, const char* subject) {
+    Item made;
+    made.question = question;
+    made.choices = {"one", "two", "three", "four"};
+    made.correct_choice = correct;
+    made.target = std::string(1, static_cast<char>('A' + correct));
+    made.stratum = subject;
+    return made;
+  };
+  data.items = {item(" What? \n", 1, "high_school_physics")};
+  data.shots = {item("Other", 0, "anatomy"), item("First", 2, "high_school_physics"),
+                item("Second", 3, "high_school_physics")};
+  RenderOptions options;
+  options.n_shots = 1;
+  const auto renderer = PromptRenderer::create(task, data, options);
+  ASSERT_TRUE(renderer.has_value()) << renderer.error().message;
+  const RenderedPrompt prompt = (*renderer)->render(0, 0);
+  EXPECT_EQ(prompt.messages.size(), 1u);
+  EXPECT_EQ(prompt.messages[0].content,
+            "The following are multiple choice questions (with answers) about high school physics."
+            "\n\nFirst\nA. one\nB. two\nC. three\nD. four\nAnswer: C\n\n"
+            "What?\nA. one\nB. two\nC. three\nD. four\nAnswer:");
+  EXPECT_EQ(prompt.continuations, (std::vector<std::string>{" A", " B", " C", " D"}));
+  EXPECT_EQ(prompt.target, "B");
+}
+
 TEST(PromptTest, TheDirectiveFollowsTheProblemOnItsOwnLine) {
   const Task task = builtin("math_500");
   EXPECT_EQ(sha256_hex(task.prompt.directive),

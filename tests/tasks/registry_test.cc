@@ -39,6 +39,21 @@ TEST(TaskRegistryTest, AMistypedNameGetsTheNearest) {
   EXPECT_NE(task.error().message.find("'math_500'"), std::string::npos);
 }
 
+TEST(TaskRegistryTest, ATaskCanTakeTheDataOfAnother) {
+  const auto registry = TaskRegistry::open();
+  const Task by_letters = registry->find("mmlu_loglikelihood").value();
+  const Task mmlu = registry->find("mmlu").value();
+  ASSERT_EQ(by_letters.sources.size(), mmlu.sources.size());
+  EXPECT_EQ(by_letters.sources.back().sha256, mmlu.sources.back().sha256);
+  EXPECT_EQ(by_letters.columns.choices, mmlu.columns.choices);
+  const TempDir dir;
+  const std::string path = dir.path() + "/mine.toml";
+  ASSERT_TRUE(write_file_atomic(path, "name = \"mine\"\ndata_of = \"nothing\"\n"));
+  const auto wrong = registry->find(path);
+  ASSERT_FALSE(wrong.has_value());
+  EXPECT_NE(wrong.error().message.find("nothing"), std::string::npos);
+}
+
 TEST(TaskTomlTest, ReadsAUsersTaskWithDefaults) {
   const auto task = parse_task(kSmall, "/data/mine.toml");
   ASSERT_TRUE(task.has_value()) << task.error().message;

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-
 #include "base/rng.h"
 #include "engine/cpu/cpu_runner.h"
 #include "tests/engine/cpu/gguf_builder.h"
@@ -75,7 +74,8 @@ TEST(PrefixIndexTest, ASequenceOnKnownPagesGivesTheSameLogits) {
   auto runner = make_cpu_runner(file.value(), options).value();
   std::int64_t n_known = 0;
   for (std::uint64_t round = 0; round < 60; ++round) {
-    // Prompts over few tokens and lengths, so that many begin alike; a small cache, so that pages go.
+    // Prompts over few tokens and lengths, so that many begin alike; a small cache, so that pages
+    // go.
     std::vector<TokenId> prompt(static_cast<std::size_t>(20 + random_at(round, 0) % 200));
     const auto seed = random_at(round, 1) % 3;
     const std::size_t changes_at = 64 * static_cast<std::size_t>(random_at(round, 2) % 3);

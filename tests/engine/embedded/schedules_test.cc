@@ -1,0 +1,157 @@
+// The determinism contract end to end: a sample's tokens depend on model, prompt, settings and seed
+// alone, whatever the batch, the chunks, the threads, the memory, and what is shared.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <map>
+
+#include "base/rng.h"
+#include "engine/cpu/cpu_runner.h"
+#include "engine/scheduler.h"
+#include "tests/engine/cpu/gguf_builder.h"
+#include "tests/support/shared_data.h"
+
+namespace r1eval {
+namespace {
+
+struct Schedule {
+  CpuRunnerOptions runner;
+  SchedulerOptions scheduler;
+  std::uint64_t order = 0;  // of the jobs; 0: as they are
+};
+
+Schedule random_schedule(std::uint64_t round, std::int64_t longest_tokens) {
+  std::uint64_t n_drawn = 0;
+  const auto draw = [&](std::uint64_t below) {
+    return static_cast<std::int64_t>(random_at(round, n_drawn++) % below);
+  };
+  Schedule schedule;
+  // Threads wait for each other in every phase, which is slow on a busy machine: in some rounds.
+  schedule.runner.threads = draw(16) == 0 ? 2 + static_cast<int>(draw(2)) : 1;
+  schedule.scheduler.max_sequences = 1 + draw(8);
+  schedule.scheduler.prefill_tokens = 1 + draw(150);
+  schedule.runner.max_step_tokens = schedule.scheduler.max_sequences + draw(100);
+  // From what the longest sample needs to plenty: small caches preempt.
+  schedule.runner.cache_tokens = longest_tokens + 32 + draw(3) * 48;
+  schedule.runner.share_attention = draw(4) != 0;
+  schedule.runner.keep_prefixes = draw(4) != 0;
+  schedule.scheduler.share_prompts = draw(4) != 0;
+  schedule.order = static_cast<std::uint64_t>(draw(3));
+  return schedule;
+}
+
+using Tokens = std::map<std::int64_t, std::vector<std::int32_t>>;
+
+struct Outcome {
+  Tokens tokens;
+  SchedulerStats stats;
+};
+
+Outcome run(const GgufFile& file, const std::vector<Job>& jobs, const Vocabulary& vocabulary,
+            const Schedule& schedule) {
+  Outcome outcome;
+  auto runner = make_cpu_runner(file, schedule.runner);
+  EXPECT_TRUE(runner) << runner.error().message;
+  Scheduler scheduler(**runner, vocabulary, schedule.scheduler);
+  const auto order = schedule.order == 0
+                         ? std::vector<std::int64_t>()
+                         : permutation(static_cast<std::int64_t>(jobs.size()), schedule.order);
+  std::size_t next = 0;
+  const CancelToken cancel;
+  const Status status = scheduler.run(
+      [&]() -> std::optional<Job> {
+        if (next == jobs.size()) {
+          return std::nullopt;
+        }
+        const std::size_t at = order.empty() ? next : static_cast<std::size_t>(order[next]);
+        ++next;
+        return jobs[at];
+      },
+      [&](std::int64_t index, Completion completion) {
+        EXPECT_FALSE(completion.error.has_value()) << completion.error->message;
+        EXPECT_TRUE(outcome.tokens.emplace(index, std::move(completion.token_ids)).second);
+      },
+      cancel);
+  EXPECT_TRUE(status) << status.error().message;
+  const CacheStats cache = (*runner)->cache_stats();
+  EXPECT_EQ(cache.n_free, cache.n_pages);
+  outcome.stats = scheduler.stats();
+  return outcome;
+}
+
+// Two questions of several samples each behind a common beginning.
+std::vector<Job> jobs_for(std::int64_t vocab) {
+  std::vector<Job> jobs;
+  constexpr std::array<std::int64_t, 5> kMaxTokens = {8, 52, 14, 70, 24};
+  for (std::int64_t i = 0; i < 5; ++i) {
+    const std::int64_t question = i / 3;
+    Job job;
+    job.index = i;
+    job.group = "q" + std::to_string(question);
+    const std::int64_t n = 34 + 8 * question;
+    for (std::int64_t t = 0; t < n; ++t) {
+      const std::uint64_t key =
+          t < 33 && question < 2 ? 1 : static_cast<std::uint64_t>(question + 2);
+      job.prompt.push_back(static_cast<TokenId>(1 + random_at(key, static_cast<std::uint64_t>(t)) %
+                                                        static_cast<std::uint64_t>(vocab - 1)));
+    }
+    job.sampler.seed = static_cast<std::uint64_t>(900 + i);
+    job.sampler.top_p = 0.95;
+    job.max_tokens = kMaxTokens[static_cast<std::size_t>(i)];
+    jobs.push_back(std::move(job));
+  }
+  return jobs;
+}
+
+TEST(SchedulesTest, AThousandRandomSchedulesGiveTheSameTokens) {
+  const std::string bytes = tiny_model().build();
+  const auto file = GgufFile::parse(std::as_bytes(std::span(bytes)), "tiny");
+  ASSERT_TRUE(file) << file.error().message;
+  const std::vector<Job> jobs = jobs_for(97);
+  Vocabulary vocabulary;
+  vocabulary.n_tokens = 97;
+  vocabulary.is_end = [](TokenId id) { return id == 0; };
+  vocabulary.text = [](TokenId id) { return std::string(1, static_cast<char>(' ' + id)); };
+  Schedule alone;
+  alone.runner.threads = 1;
+  alone.runner.keep_prefixes = false;
+  alone.runner.share_attention = false;
+  alone.scheduler.max_sequences = 1;
+  alone.scheduler.share_prompts = false;
+  const Tokens expected = run(file.value(), jobs, vocabulary, alone).tokens;
+  ASSERT_EQ(expected.size(), jobs.size());
+  SchedulerStats seen;
+  for (std::uint64_t round = 1; round <= 1000; ++round) {
+    const Outcome outcome = run(file.value(), jobs, vocabulary, random_schedule(round, 136));
+    ASSERT_EQ(outcome.tokens, expected) << "round " << round;
+    seen.n_preempted += outcome.stats.n_preempted;
+    seen.n_shared += outcome.stats.n_shared;
+  }
+  // The schedules did what they are meant to vary.
+  EXPECT_GT(seen.n_preempted, 100);
+  EXPECT_GT(seen.n_shared, 10000);
+}
+
+// The same on a real model, a few rounds.
+TEST(SchedulesTest, ARealModelToo) {
+  R1_REQUIRE_TEST_MODEL(model, "smollm2-135m.gguf");
+  const auto file = GgufFile::open(model);
+  ASSERT_TRUE(file) << file.error().message;
+  const std::vector<Job> jobs = jobs_for(49152);
+  Vocabulary vocabulary;
+  vocabulary.n_tokens = 49152;
+  vocabulary.is_end = [](TokenId id) { return id == 0; };
+  vocabulary.text = [](TokenId) { return std::string("x"); };
+  Schedule alone;
+  alone.runner.threads = 1;
+  alone.scheduler.max_sequences = 1;
+  const Tokens expected = run(file.value(), jobs, vocabulary, alone).tokens;
+  for (std::uint64_t round = 1; round <= 6; ++round) {
+    ASSERT_EQ(run(file.value(), jobs, vocabulary, random_schedule(round, 136)).tokens, expected)
+        << "round " << round;
+  }
+  report_cases("random schedules of smollm2-135m", 6);
+}
+
+}  // namespace
+}  // namespace r1eval
