@@ -59,7 +59,7 @@ Result<Forward> Forward::make(const ModelConfig& config, const ModelWeights& wei
   R1_TRY(f.storage_,
          Block::make(scratch_bytes(config, max_tokens), "memory for a step's activations"));
   Carver carver(f.storage_.data());
-  f.head_columns_ = carve(config, max_tokens, carver, f.step_);
+  f.head_input_ = carve(config, max_tokens, carver, f.step_);
   f.step_.config = &config;
   f.step_.cache = &cache;
   f.step_.kernels = &kernels::active_kernels();
@@ -68,10 +68,10 @@ Result<Forward> Forward::make(const ModelConfig& config, const ModelWeights& wei
 }
 
 void Forward::run(ThreadTeam& team, std::span<const StepToken> tokens, const HeadWork& work) {
+  work_ = work;
+  head_scores_.begin(*step_.kernels, work.n_real, work.targets, work.scores);
   step_.team = &team;
   step_.tokens = tokens;
-  head_ = work;
-  head_scores_.begin(*step_.kernels, work.n_real, work.targets, work.scores);
   const KvShape& shape = step_.cache->shape();
   attention_.make(tokens, config_->n_heads / shape.n_kv_heads, shape.n_kv_heads, team.size(),
                   shares_attention_);
@@ -106,42 +106,43 @@ void Forward::embed(std::int64_t token) {
   }
 }
 
-void Forward::head_input(const Pending& pending, std::span<const std::int64_t> tokens) {
-  step_.team->phase(static_cast<std::int64_t>(tokens.size()), 1,
-                    [&](std::int64_t begin, std::int64_t end) {
-                      for (std::int64_t column = begin; column < end; ++column) {
-                        const std::int64_t token = tokens[static_cast<std::size_t>(column)];
-                        step_.add_pending(pending, token);
-                        step_.norm(weights_->final_norm, token, column);
-                        if (weights_->head.is_quantized()) {
-                          step_.kernels->quantize(step_.input + column * config_->hidden_dim,
-                                                  head_columns_, column, -1, nullptr);
-                        }
-                      }
-                    });
+void Forward::fill_head_input(const Pending& pending, std::span<const std::int64_t> tokens) {
+  const std::int64_t d = config_->hidden_dim;
+  step_.team->phase(
+      static_cast<std::int64_t>(tokens.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t column = begin; column < end; ++column) {
+          const std::int64_t token = tokens[static_cast<std::size_t>(column)];
+          step_.add_pending(pending, token);
+          step_.norm(weights_->final_norm, token, column);
+          if (weights_->head.is_quantized()) {
+            step_.kernels->quantize(step_.input + column * d, head_input_, column, -1, nullptr);
+          }
+        }
+      });
 }
 
 void Forward::head(const Pending& pending) {
+  const ModelConfig& c = *config_;
   const Linear& head = weights_->head;
+  const kernels::KernelTable& table = *step_.kernels;
   ThreadTeam& team = *step_.team;
-  const std::int64_t vocab = config_->vocab_size;
-  const auto rows = static_cast<std::int64_t>(head_.logit_tokens.size());
+  const auto rows = static_cast<std::int64_t>(work_.logit_tokens.size());
   if (rows > 0) {
-    head_input(pending, head_.logit_tokens);
+    fill_head_input(pending, work_.logit_tokens);
     // More rows than columns of scratch cannot be: each logit row is a token of the step.
-    const std::array<Product, 1> product{Product{&head.matrix, step_.input, config_->hidden_dim,
-                                                 head_columns_, rows, 0, head_.logits, vocab}};
+    const std::array<Product, 1> product{Product{&head.matrix, step_.input, c.hidden_dim,
+                                                 head_input_, rows, 0, work_.logits, c.vocab_size}};
     step_.run(product);
   }
-  if (rows > 0 && (head.bias != nullptr || !head_.log_sums.empty())) {
+  if (rows > 0 && (head.bias != nullptr || !work_.log_sums.empty())) {
     team.phase(rows, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
-        float* logits = head_.logits + row * vocab;
+        float* logits = work_.logits + row * c.vocab_size;
         if (head.bias != nullptr) {
-          step_.kernels->add(head.bias, vocab, logits);
+          table.add(head.bias, c.vocab_size, logits);
         }
-        if (!head_.log_sums.empty()) {
-          head_.log_sums[static_cast<std::size_t>(row)] = head_scores_.log_sum(logits);
+        if (!work_.log_sums.empty()) {
+          work_.log_sums[static_cast<std::size_t>(row)] = head_scores_.log_sum(logits);
         }
       }
     });
@@ -150,22 +151,22 @@ void Forward::head(const Pending& pending) {
     kernels::PackedMatrix block = head.matrix;  // rows [first, first + n) of it
     block.data += first / kernels::kTileRows * block.tile_stride;
     block.rows = n;
-    if (block.layout.is_float()) {
-      step_.kernels->matmul_float(block, 0, block.n_tiles(), step_.input, block.columns, n_columns,
-                                  out, HeadScores::kBlockRows);
+    if (head.is_quantized()) {
+      table.matmul_quantized(block, 0, block.n_tiles(), head_input_, n_columns, out,
+                             HeadScores::kBlockRows);
     } else {
-      step_.kernels->matmul_quantized(block, 0, block.n_tiles(), head_columns_, n_columns, out,
-                                      HeadScores::kBlockRows);
+      table.matmul_float(block, 0, block.n_tiles(), step_.input, c.hidden_dim, n_columns, out,
+                         HeadScores::kBlockRows);
     }
-    for (std::int64_t c = 0; c < n_columns && head.bias != nullptr; ++c) {
-      step_.kernels->add(head.bias + first, n, out + c * HeadScores::kBlockRows);
+    for (std::int64_t column = 0; column < n_columns && head.bias != nullptr; ++column) {
+      table.add(head.bias + first, n, out + column * HeadScores::kBlockRows);
     }
   };
-  const auto n_scored = static_cast<std::int64_t>(head_.scored_tokens.size());
+  const auto n_scored = static_cast<std::int64_t>(work_.scored_tokens.size());
   for (std::int64_t row = 0; row < n_scored; row += HeadScores::kGroupRows) {
     const std::int64_t n = std::min(HeadScores::kGroupRows, n_scored - row);
-    head_input(pending, head_.scored_tokens.subspan(static_cast<std::size_t>(row),
-                                                    static_cast<std::size_t>(n)));
+    fill_head_input(pending, work_.scored_tokens.subspan(static_cast<std::size_t>(row),
+                                                         static_cast<std::size_t>(n)));
     head_scores_.run(team, row, n, product);
   }
 }

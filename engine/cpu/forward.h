@@ -44,21 +44,21 @@ class Forward {
 
   // Runs `tokens` (at most max_tokens) through the layers, writes their keys and values, and does
   // the head's work.
-  void run(ThreadTeam& team, std::span<const StepToken> tokens, const HeadWork& head);
+  void run(ThreadTeam& team, std::span<const StepToken> tokens, const HeadWork& work);
 
  private:
   void walk();
+  void embed(std::int64_t token);
   void head(const Pending& pending);
   // Columns 0 … of the head's input, from some tokens of the step.
-  void head_input(const Pending& pending, std::span<const std::int64_t> tokens);
-  void embed(std::int64_t token);
+  void fill_head_input(const Pending& pending, std::span<const std::int64_t> tokens);
 
   const ModelConfig* config_ = nullptr;
   const ModelWeights* weights_ = nullptr;
   Block storage_;
   Step step_;
-  kernels::QuantizedColumns head_columns_;  // (T, D)
-  HeadWork head_;
+  kernels::QuantizedColumns head_input_;  // (T, D)
+  HeadWork work_;
   HeadScores head_scores_;
   AttentionPlan attention_;
   bool shares_attention_ = true;
