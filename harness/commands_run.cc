@@ -14,9 +14,7 @@
 #include "harness/run.h"
 
 namespace r1eval {
-namespace {
 
-// The command as typed, quoted where a shell needs it.
 std::string command_line() {
   const Result<std::string> raw = read_file("/proc/self/cmdline");
   std::string out;
@@ -43,6 +41,8 @@ std::string command_line() {
   }
   return redact(out);
 }
+
+namespace {
 
 // "@FILE" stands for the file's text.
 Result<std::string> text_or_file(const std::string& flag, const std::string& value) {

@@ -10,6 +10,7 @@
 #include "base/parallel.h"
 #include "base/waiting_threads.h"
 #include "results/run_store.h"
+#include "results/text_metrics.h"
 
 namespace r1eval {
 namespace {
@@ -128,6 +129,13 @@ SampleRecord make_record(const Plan& plan, const PlannedSample& sample, Completi
 Verdict grade_record(const Plan& plan, const PlannedSample& sample, const SampleRecord& record) {
   const PlannedTask& planned = plan.tasks[static_cast<std::size_t>(sample.task)];
   Verdict verdict;
+  if (record.is_foreign_trusted) {
+    verdict.outcome = record.foreign_score >= 1 ? Outcome::kCorrect : Outcome::kIncorrect;
+    verdict.rule = "trusted";
+    verdict.evidence =
+        fmt::format("another harness's score of {}, taken over", record.foreign_score);
+    return verdict;
+  }
   if (planned.grader == nullptr) {
     verdict.evidence = planned.grader_problem;
     return verdict;
@@ -192,6 +200,7 @@ Result<GradedRun> grade_directory(const Plan& plan, const std::string& directory
   known.resize(n);
   std::vector<std::optional<GradedSample>> graded(n);
   std::vector<std::optional<GradeRecord>> grades(n);
+  std::vector<std::uint8_t> disagrees(n, 0);  // 1: another harness's verdict is ours, 2: is not
 
   // Texts are held only for a batch at a time: a run's records can be larger than memory.
   constexpr std::size_t kBatch = 1024;
@@ -222,6 +231,18 @@ Result<GradedRun> grade_directory(const Plan& plan, const std::string& directory
       sample.thinking_closed = record.thinking_closed;
       sample.stray_tags = record.stray_tags;
       sample.completion_tokens = record.usage.completion;
+      sample.prompt_tokens = record.usage.prompt;
+      const std::string& question =
+          task.data.items[static_cast<std::size_t>(plan.samples[i].item)].question;
+      sample.is_language_mixed =
+          foreign_script_share(question, record.answer) > kLanguageMixLimit ||
+          foreign_script_share(question, record.thinking) > kLanguageMixLimit;
+      sample.score = record.is_foreign_trusted ? record.foreign_score : -1;
+      disagrees[i] = record.foreign_score < 0 || record.is_foreign_trusted ||
+                             verdict.outcome == Outcome::kUnscored
+                         ? 0
+                     : (record.foreign_score >= 0.5) == (verdict.outcome == Outcome::kCorrect) ? 1
+                                                                                               : 2;
       sample.seconds = record.timings.total;
       graded[i] = std::move(sample);
       grades[i] = GradeRecord{record.task, record.item, record.sample, std::move(verdict),
@@ -239,6 +260,7 @@ Result<GradedRun> grade_directory(const Plan& plan, const std::string& directory
     batch.clear();
   };
   std::int64_t n_foreign = 0;
+  GradedRun run;
   std::vector<bool> seen(n, false);
   const Status read = read_samples(directory, [&](const SampleRecord& record) {
     const std::int64_t slot = index.find(record.task, record.item, record.sample);
@@ -247,7 +269,11 @@ Result<GradedRun> grade_directory(const Plan& plan, const std::string& directory
       return ok_status();
     }
     if (seen[static_cast<std::size_t>(slot)]) {
+      ++run.n_duplicates[record.task];
       return ok_status();
+    }
+    if (!record.prompt_sha256.empty()) {
+      run.prompts[record.task].emplace(record.item, record.prompt_sha256.substr(0, 16));
     }
     seen[static_cast<std::size_t>(slot)] = true;
     batch.emplace_back(slot, record);
@@ -266,10 +292,11 @@ Result<GradedRun> grade_directory(const Plan& plan, const std::string& directory
   }
 
   merge_answer_classes(plan, graded, grades);
-  GradedRun run;
   for (std::size_t i = 0; i < n; ++i) {
     if (graded[i]) {
       const PlannedTask& planned = plan.tasks[static_cast<std::size_t>(plan.samples[i].task)];
+      run.n_foreign[planned.task.name] += disagrees[i] > 0 ? 1 : 0;
+      run.n_disagree[planned.task.name] += disagrees[i] == 2 ? 1 : 0;
       run.samples[planned.task.name].push_back(std::move(*graded[i]));
       run.grades.push_back(std::move(*grades[i]));
     }

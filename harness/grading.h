@@ -43,6 +43,10 @@ class PlanIndex {
 struct GradedRun {
   std::vector<GradeRecord> grades;                           // in plan order, only those that exist
   std::map<std::string, std::vector<GradedSample>> samples;  // by task
+  std::map<std::string, std::int64_t> n_duplicates;  // by task: records of a sample that was there
+  std::map<std::string, std::int64_t> n_foreign;     // by task: with another harness's verdict
+  std::map<std::string, std::int64_t> n_disagree;    // … that is not ours
+  std::map<std::string, std::map<std::string, std::string>> prompts;  // by task: item -> first hash
 };
 
 // Reads all samples of `directory`, grades those without a verdict in `known` (by plan index, may

@@ -21,7 +21,9 @@ int parse_and_run(int argc, char** argv) {
   app.footer(
       "Start:     r1eval run --task mini_math --model smollm2-135m --max-tokens 512\n"
       "Look:      r1eval list, r1eval show TASK ITEM, r1eval data list, r1eval models list\n"
-      "Exit code: 0 done, 2 usage, 4 run incomplete, 5 environment (endpoint, model, data), 6 bad\n"
+      "Decide:    r1eval gate --candidate RUN --baseline RUN --margin math_500=2\n"
+      "Exit code: 0 done, 1 gate failed, 2 usage, 3 gate inconclusive, 4 run incomplete, 5 "
+      "environment (endpoint, model, data), 6 bad\n"
       "           input lines, 70 a bug of ours, 130 interrupted");
   Action action;
   add_run_commands(app, action);
@@ -32,6 +34,9 @@ int parse_and_run(int argc, char** argv) {
   add_bench_commands(app, action);
   add_sandbox_commands(app, action);
   add_serve_mock_commands(app, action);
+  add_compare_commands(app, action);
+  add_export_commands(app, action);
+  add_import_commands(app, action);
   CLI::App* version = app.add_subcommand("version", "print the version");
   version->callback([&action] {
     action = [] {

@@ -77,6 +77,20 @@ void add_code_notes(const Plan& plan, const GradedRun& graded, Report& report) {
   }
 }
 
+void add_record_notes(const GradedRun& graded, Report& report) {
+  for (const auto& [task, n] : graded.n_duplicates) {
+    report.notes.push_back(
+        fmt::format("{}: {} records of a sample that stood there before are left out", task, n));
+  }
+  for (const auto& [task, n] : graded.n_foreign) {
+    if (n > 0) {
+      report.notes.push_back(
+          fmt::format("{}: of {} verdicts that came with the records, {} differ from ours", task, n,
+                      graded.n_disagree.at(task)));
+    }
+  }
+}
+
 Status write_reports(const Plan& plan, RunStore& store, GradedRun& graded, const Report& report,
                      const RunOptions& options, const Capabilities& capabilities) {
   std::map<std::string, std::string> grade_lines;  // by file name: one a grader

@@ -32,6 +32,10 @@ void add_thinking_notes(const std::vector<TaskScores>& scores, const ThinkTags& 
 // failed for our own reasons.
 void add_code_notes(const Plan& plan, const GradedRun& graded, Report& report);
 
+// Records that stand twice, and how often another harness's verdict on an imported record is not
+// ours.
+void add_record_notes(const GradedRun& graded, Report& report);
+
 // Writes grades, results and leaderboard, and prints the table or the line of JSON.
 Status write_reports(const Plan& plan, RunStore& store, GradedRun& graded, const Report& report,
                      const RunOptions& options, const Capabilities& capabilities);

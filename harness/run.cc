@@ -101,11 +101,15 @@ std::string assistant_prefix(const RunOptions& options, const Capabilities& capa
 
 // What runs programs under the options' least isolation. It is opened before a model is loaded, so
 // that its processes start from a small one.
+}  // namespace
+
 ExecutorSource sandbox_source(const RunOptions& options) {
   return [minimum = options.sandbox_min]() -> Result<std::shared_ptr<CodeExecutor>> {
     return SandboxExecutor::open(sandbox_level_from(minimum).value_or(SandboxLevel::kB));
   };
 }
+
+namespace {
 
 // The isolation that this call's programs run under, as an event of the run.
 Status record_sandbox(const Plan& plan, RunStore& store) {
@@ -427,6 +431,7 @@ Result<int> run_passes(const RunOptions& options) {
     add_thinking_notes(report.scores, tags, report.notes);
     report.call_notes = notes;
     add_code_notes(plan, graded, report);
+    add_record_notes(graded, report);
     R1_RETURN_IF_ERROR(write_reports(plan, *store, graded, report, options, capabilities));
   }
 
@@ -517,6 +522,7 @@ Result<int> grade_passes(const RegradeOptions& regrade) {
   report.json = regrade.json;
   add_thinking_notes(report.scores, tags, report.notes);
   add_code_notes(plan, graded, report);
+  add_record_notes(graded, report);
   R1_RETURN_IF_ERROR(write_reports(plan, *store, graded, report, options, capabilities));
   return kExitOk;
 }
@@ -531,6 +537,12 @@ Result<RunOptions> options_of_run(const std::string& directory) {
     return fail(ErrorCode::kParse, fmt::format("{}/manifest.json has no 'options'", directory));
   }
   R1_TRY(RunOptions options, run_options_from_json(*stored));
+  // An imported run brings its tasks along, in files beside its records.
+  for (std::string& task : options.tasks) {
+    if (task.starts_with(kTaskOfRun)) {
+      task = directory + "/" + task.substr(kTaskOfRun.size());
+    }
+  }
   options.out = directory;
   options.command = string_or(manifest, "command");
   return options;

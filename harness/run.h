@@ -2,8 +2,10 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
+#include "harness/plan.h"
 #include "harness/run_options.h"
 
 namespace r1eval {
@@ -11,6 +13,12 @@ namespace r1eval {
 // Runs to the end or to the first thing that cannot go on; prints the table (or, under --json, one
 // last line of JSON) to stdout and everything else to the log. Returns the exit code.
 int run_evaluation(const RunOptions& options);
+
+// Begins the name of a task whose file lies in the run directory itself.
+inline constexpr std::string_view kTaskOfRun = "@run/";
+
+// Opens the sandbox of a plan's code tasks.
+ExecutorSource sandbox_source(const RunOptions& options);
 
 // Reads the options of a run directory back, for `resume`.
 Result<RunOptions> options_of_run(const std::string& directory);

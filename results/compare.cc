@@ -397,10 +397,11 @@ Result<TaskComparison> compare_task(const TaskResult& a, const TaskResult& b,
   if (!options.with_tests) {
     out.p_method = "none";
   } else if (about_these) {
-    const double t = se > 0 ? out.delta / se : 0;
-    out.p = se > 0 ? std::min(1.0, 2 * t_tail(std::abs(t), spread.degrees))
-                   : (out.delta == 0 ? 1.0 : 0.0);
-    out.p_worse = se > 0 ? t_tail(-t, spread.degrees) : (out.delta < 0 ? 0.0 : 1.0);
+    // Samples that never differ within an item do not show that nothing varies.
+    const double spread_of_p = se > 0 ? se : spread.guard;
+    const double t = out.delta / spread_of_p;
+    out.p = std::min(1.0, 2 * t_tail(std::abs(t), spread.degrees));
+    out.p_worse = t_tail(-t, spread.degrees);
     out.p_method = "welch-t";
   } else {
     std::vector<double> units = d;
@@ -475,7 +476,7 @@ Result<TaskComparison> compare_task(const TaskResult& a, const TaskResult& b,
   return out;
 }
 
-std::vector<Difference> find_differences(const RunResult& a, const RunResult& b) {
+std::vector<Difference> find_differences(const RunScores& a, const RunScores& b) {
   std::vector<Difference> out;
   const auto add = [&](const std::string& field, const std::string& x, const std::string& y,
                        bool is_prompt, bool is_dataset) {
@@ -520,6 +521,25 @@ std::vector<Difference> find_differences(const RunResult& a, const RunResult& b)
     add(name + ".dataset_sha256", task.dataset_sha256, other->second.dataset_sha256, false, true);
     add(name + ".template_sha256", task.template_sha256, other->second.template_sha256, true,
         false);
+    if (task.template_sha256.empty() && other->second.template_sha256.empty()) {
+      // Imported on both sides: the prompts themselves are all there is to compare.
+      std::map<std::string, std::string> prompts;
+      for (const ItemResult& item : other->second.items) {
+        prompts[item.id] = item.prompt;
+      }
+      std::int64_t n_other = 0;
+      for (const ItemResult& item : task.items) {
+        const auto prompt = prompts.find(item.id);
+        n_other += prompt != prompts.end() && !prompt->second.empty() && !item.prompt.empty() &&
+                           prompt->second != item.prompt
+                       ? 1
+                       : 0;
+      }
+      if (n_other > 0) {
+        out.push_back({name + ".prompts", fmt::format("other prompts of {} items", n_other),
+                       "(those of the baseline)", true, false});
+      }
+    }
     add(name + ".k", std::to_string(task.k), std::to_string(other->second.k), false, false);
     add(name + ".grader", task.grader, other->second.grader, false, false);
     settings(name + ".", task.settings, other->second.settings);

@@ -64,7 +64,7 @@ struct TaskResult {
   std::vector<ItemResult> items;                // by id
 };
 
-struct RunResult {
+struct RunScores {
   std::string source;  // directory or baseline file
   std::string model;
   std::string model_revision;
@@ -149,6 +149,6 @@ struct Difference {
   bool is_dataset = false;  // … or to other data
 };
 
-std::vector<Difference> find_differences(const RunResult& a, const RunResult& b);
+std::vector<Difference> find_differences(const RunScores& a, const RunScores& b);
 
 }  // namespace r1eval

@@ -102,6 +102,9 @@ std::string sample_to_json(const SampleRecord& r) {
   json["attempts"] = r.attempts;
   json["server"] = {{"model", r.server_model}, {"system_fingerprint", r.system_fingerprint}};
   json["endpoint"] = r.endpoint;
+  if (r.foreign_score >= 0) {
+    json["foreign"] = {{"score", r.foreign_score}, {"trusted", r.is_foreign_trusted}};
+  }
   return dump_json(json);
 }
 
@@ -144,6 +147,11 @@ Result<SampleRecord> sample_from_json(std::string_view line) {
     r.system_fingerprint = string_or(*server, "system_fingerprint");
   }
   r.endpoint = string_or(json, "endpoint");
+  if (const Json* foreign = find_member(json, "foreign")) {
+    const double score = double_or(*foreign, "score", -1);
+    r.foreign_score = score >= 0 && score <= 1 ? score : -1;
+    r.is_foreign_trusted = r.foreign_score >= 0 && bool_or(*foreign, "trusted", false);
+  }
   return r;
 }
 

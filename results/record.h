@@ -43,6 +43,10 @@ struct SampleRecord {
   std::string server_model;
   std::string system_fingerprint;
   std::string endpoint;
+  // Of imported records: what the other harness said, 0 to 1; -1: nothing. Trusted: it stands in
+  // for a verdict of ours; else the two are only compared.
+  double foreign_score = -1;
+  bool is_foreign_trusted = false;
 };
 
 struct GradeRecord {

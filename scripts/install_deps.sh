@@ -7,7 +7,7 @@ packages=(
   build-essential g++ cmake ninja-build ccache git ca-certificates pkg-config
   python3 python3-pip python3-venv unzip curl
   libtbb-dev libre2-dev nlohmann-json3-dev libgtest-dev libgmock-dev libbenchmark-dev
-  libcurl4-openssl-dev libfmt-dev libcli11-dev libzip-dev zlib1g-dev libssl-dev
+  libcurl4-openssl-dev libfmt-dev libcli11-dev libzip-dev libzstd-dev zlib1g-dev libssl-dev
   libtomlplusplus-dev libboost-dev libicu-dev libpcre2-dev
   libseccomp-dev libflint-dev libflint-arb-dev libantic-dev libcalcium-dev libgmp-dev
   clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14
