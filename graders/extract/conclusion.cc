@@ -105,7 +105,15 @@ bool find_conclusion(std::string_view text, const std::function<int(std::string_
     end = from > 0 && text[from - 1] == '\n' ? from - 1 : from;
   }
   std::string_view tail = after_verb(sentence);
-  const std::string_view before_clause = value_before_clause(tail);
+  std::string_view before_clause;
+  for (const std::string_view verb : {" is ", " are ", " equals "}) {
+    for (std::size_t at = sentence.find(verb); at != npos; at = sentence.find(verb, at + 1)) {
+      const std::string_view value = value_before_clause(trim(sentence.substr(at + verb.size())));
+      if (!value.empty() && value.data() > before_clause.data()) {
+        before_clause = value;
+      }
+    }
+  }
   if (const std::size_t equals = sentence.rfind("= ");
       equals != npos && (tail.empty() || sentence.data() + equals > tail.data())) {
     tail = strip_statement(sentence.substr(equals + 2));

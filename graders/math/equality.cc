@@ -157,6 +157,26 @@ bool equal_with_units(std::string_view g, std::string_view p, Side& gold, Side& 
   return equal;
 }
 
+// "\cos a \cdot b" as the cosine of a, times b, on both sides.
+bool equal_by_narrow_arguments(std::string_view g, std::string_view p, const Side& gold,
+                               const Side& pred, const MathRules& rules, std::string& evidence) {
+  if (!gold.e->has_signs_in_arguments && !pred.e->has_signs_in_arguments) {
+    return false;
+  }
+  auto a = parse_math(g, false, true);
+  auto b = parse_math(p, false, true);
+  if (!a || !b) {
+    return false;
+  }
+  const Id gold_root = a->root;
+  const Id pred_root = b->root;
+  Ladder ladder(rules);
+  const bool equal = ladder.equal({std::make_shared<Expression>(std::move(*a)), gold_root},
+                                  {std::make_shared<Expression>(std::move(*b)), pred_root});
+  evidence = equal ? ladder.evidence : evidence;
+  return equal;
+}
+
 // Words that sentences are made of and answers are not; names of units and functions are none.
 bool is_prose_word(std::string_view word) {
   static constexpr std::array<std::string_view, 55> kWords = {
@@ -372,6 +392,7 @@ MathComparison compare_math(std::string_view gold, std::string_view pred, const 
   bool equal =
       ladder.equal(a, b) || ((a.kind() == Kind::kText || b.kind() == Kind::kText) && words_agree());
   equal = equal || equal_by_natural_logarithms(a, b, ladder);
+  equal = equal || equal_by_narrow_arguments(g, p, a, b, rules, ladder.evidence);
   const bool is_label = !equal && is_labelled_text(fold_words(g), fold_words(p));
   equal = equal || is_label;
   if (!equal) {

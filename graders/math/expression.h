@@ -54,6 +54,7 @@ struct Node {
 struct Expression {
   std::vector<Node> nodes;
   std::int32_t root = -1;
+  bool has_signs_in_arguments = false;  // parse_math's "\cos a \cdot b"
   // exact_value's memory: per node whether it was asked and what it gave; work left for it.
   mutable std::vector<std::optional<std::optional<Rational>>> exact;
   // Shared by all copies, so that what is left is left for one comparison.

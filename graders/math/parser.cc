@@ -257,9 +257,10 @@ std::string fold_words(std::string_view text) {
   return out;
 }
 
-Result<Expression> parse_math(std::string_view text, bool has_plain_units) {
+Result<Expression> parse_math(std::string_view text, bool has_plain_units,
+                              bool signs_end_arguments) {
   R1_TRY(std::vector<Token> tokens, lex_math(text, has_plain_units));
-  return parsing::Parser(std::move(tokens)).run();
+  return parsing::Parser(std::move(tokens), signs_end_arguments).run();
 }
 
 }  // namespace r1eval

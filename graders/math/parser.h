@@ -9,7 +9,10 @@
 namespace r1eval {
 
 // Errors: kParse naming what could not be read, kResourceExhausted past a limit (graders/bounds.h).
-Result<Expression> parse_math(std::string_view text, bool has_plain_units = false);
+// `signs_end_arguments`: in "\cos a \cdot b" the sign ends the argument; without it the argument of
+// a function without brackets reaches over it, and the tree says that there was one.
+Result<Expression> parse_math(std::string_view text, bool has_plain_units = false,
+                              bool signs_end_arguments = false);
 
 // The text of an answer that is words: lower case, one space between words, no decoration.
 std::string fold_words(std::string_view text);

@@ -44,7 +44,8 @@ struct Factors;
 // Recursive descent; one object reads one answer.
 class Parser {
  public:
-  explicit Parser(std::vector<Token> tokens) : t_(std::move(tokens)) {}
+  Parser(std::vector<Token> tokens, bool signs_end_arguments)
+      : t_(std::move(tokens)), signs_end_arguments_(signs_end_arguments) {}
 
   Result<Expression> run();
 
@@ -174,6 +175,7 @@ class Parser {
   std::string raw_group();
 
   std::vector<Token> t_;
+  bool signs_end_arguments_ = false;
   std::size_t i_ = 0;
   Expression e_;
   std::string why_;

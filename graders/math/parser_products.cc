@@ -168,6 +168,10 @@ Parser::Id Parser::product() {
       break;
     }
     if (is_op("*") || is_command("cdot") || is_command("times") || is_command("ast")) {
+      if (in_function_ && signs_end_arguments_) {
+        break;
+      }
+      e_.has_signs_in_arguments = e_.has_signs_in_arguments || in_function_;
       ++i_;
       const Id right = unary();
       left = right == kBad ? kBad : multiply(left, right);
