@@ -21,7 +21,7 @@ struct LayerText {
   const char* fallback;
 };
 
-constexpr std::array<LayerText, 16> kLayers = {{
+constexpr std::array<LayerText, 17> kLayers = {{
     {wire::kUserNs, "user namespace", "programs run as a user of the machine"},
     {wire::kMountNs, "mount namespace", "the file view is Landlock's alone"},
     {wire::kPidNs, "pid namespace", "the process tree is walked and killed"},
@@ -38,6 +38,7 @@ constexpr std::array<LayerText, 16> kLayers = {{
     {wire::kSeccomp, "seccomp", "none"},
     {wire::kNoNewPrivs, "no_new_privs", "none"},
     {wire::kRlimits, "rlimits", "none"},
+    {wire::kForkServer, "fork server", "a new interpreter a run, many times slower"},
 }};
 
 const char* advice_for(const std::string& reason) {
@@ -148,6 +149,11 @@ std::vector<LayerStatus> describe_layers(const FirstSlot& slot) {
         } else if (layer.evidence.empty() && is_seccomp_reason) {
           layer.evidence = "not set up: nothing runs without seccomp";
         }
+      }
+      if (layer.evidence.empty() && text.bit == wire::kForkServer) {
+        layer.evidence = slot.config.python[0] == '\0'     ? "no Python interpreter"
+                         : slot.config.no_fork_server != 0 ? "not wanted"
+                                                           : "could not be started";
       }
       if (layer.evidence.empty()) {
         layer.evidence = fmt::format("not used at level {}", sandbox_level_name(slot.level));

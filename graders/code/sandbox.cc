@@ -146,6 +146,7 @@ Result<std::unique_ptr<Sandbox>> Sandbox::open(const SandboxOptions& options) {
   auto state = std::make_unique<State>();
   wire::Config config;
   find_interpreters(config);
+  config.no_fork_server = options.fork_servers ? 0 : 1;
   state->python = config.python;
   state->pypy = config.pypy;
   config.memory_mib_max = 1024;

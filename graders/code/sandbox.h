@@ -129,6 +129,7 @@ struct SandboxOptions {
   SandboxLevel min_level = SandboxLevel::kB;  // below it open() fails
   std::optional<SandboxLevel> level;          // exactly this one, also where more is possible
   std::string cache_directory;                // compiled headers; empty: r1eval's own
+  bool fork_servers = true;  // false: a new interpreter a run, as where none can be started
 };
 
 class Sandbox {

@@ -27,7 +27,8 @@ struct Config {
   char level = 'A';  // what to set up; the supervisor fails rather than use less
   std::int32_t slot = 0;
   std::int64_t memory_mib_max = 0;
-  char python[256] = {};  // path of the interpreter, empty: none
+  std::int32_t no_fork_server = 0;  // a new interpreter a run instead
+  char python[256] = {};            // path of the interpreter, empty: none
   char pypy[256] = {};
   char headers[512] = {};  // folder of the precompiled header, shown as /opt/r1eval; or empty
 };
@@ -57,6 +58,7 @@ enum Layer : std::uint32_t {
   kSeccomp = 1u << 13,
   kNoNewPrivs = 1u << 14,
   kRlimits = 1u << 15,
+  kForkServer = 1u << 16,
 };
 
 // Descriptors, in this order: program, stdin, stdout, stderr, result.

@@ -1,4 +1,5 @@
-// The native fork server: runs compiled programs, and compilers.
+// The native fork server: runs compiled programs, compilers, and interpreters where these have no
+// server of their own.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -11,6 +12,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <initializer_list>
 
 #include "graders/code/helper/confine.h"
 #include "graders/code/helper/server.h"
@@ -108,8 +110,43 @@ bool copy_all(int from, int to) {
   _exit(made >= 0 && copy_all(made, 4) ? 0 : 118);
 }
 
-[[noreturn]] void run_child(const wire::Request& request, const int* fds, const char* scratch) {
+// Starts an interpreter with the driver for one run. Its descriptors: 3 the program, 4 the result,
+// 5 the driver.
+[[noreturn]] void interpret(const ServerPlan& plan, const wire::Request& request) {
+  static char text[8000] = "R1EVAL_REQUEST=";
+  const std::size_t used = std::strlen(text);
+  format_python_request(request, text + used, sizeof text - used);
+  char profile[64];
+  std::snprintf(profile, sizeof profile, "R1EVAL_PROFILE=%u",
+                static_cast<unsigned>(request.profile));
+  const char* environment[20];
+  int n = 0;
+  for (const char* const* word = kEnvironment; *word != nullptr; ++word) {
+    environment[n++] = *word;
+  }
+  for (const char* word : {"PYTHONHASHSEED=0", "PYTHONUTF8=1", "PYTHONDONTWRITEBYTECODE=1",
+                           static_cast<const char*>(profile), static_cast<const char*>(text)}) {
+    environment[n++] = word;
+  }
+  environment[n] = nullptr;
+  const char* const arguments[] = {
+      "python3", "-S",
+      "-s",      "-B",
+      "-X",      "utf8",
+      "-c",      "import os; exec(compile(os.pread(5, 1 << 20, 0), '<driver>', 'exec'))",
+      nullptr};
+  const char* interpreter = request.engine == wire::Engine::kPyPy ? plan.pypy : plan.interpreter;
+  execve(interpreter, const_cast<char* const*>(arguments), const_cast<char* const*>(environment));
+  _exit(127);
+}
+
+[[noreturn]] void run_child(const ServerPlan& plan, const wire::Request& request, const int* fds) {
+  const char* scratch = plan.scratch;
   setsid();
+  if (plan.namespaces == nullptr) {
+    // No namespace keeps a program from signalling this server, Landlock does.
+    syscall(446, 5, 0);  // landlock_restrict_self
+  }
   // Received descriptors are numbered after the server's own, and close on exec.
   const int program = fcntl(fds[0], F_DUPFD_CLOEXEC, 50);
   const int result = fcntl(fds[4], F_DUPFD_CLOEXEC, 50);
@@ -117,6 +154,15 @@ bool copy_all(int from, int to) {
   dup2(fds[2], 1);
   dup2(fds[3], 2);
   const bool compiles = request.engine == wire::Engine::kCompile;
+  const bool interprets = is_python(request.engine);
+  if (interprets) {
+    const int driver = fcntl(4, F_DUPFD_CLOEXEC, 50);
+    dup2(driver, 5);
+    dup2(program, 3);
+    dup2(result, 4);
+    close_all_from(6);
+    interpret(plan, request);
+  }
   dup3(program, 3, O_CLOEXEC);
   dup3(result, 4, O_CLOEXEC);
   close_all_from(5);
@@ -137,7 +183,9 @@ bool copy_all(int from, int to) {
 
 }  // namespace
 
-void serve_native(int socket, const char* scratch) {
+void serve_native(const ServerPlan& plan) {
+  const int socket = 3;
+  const char* scratch = plan.scratch;
   std::snprintf(home_word, sizeof home_word, "HOME=%s", scratch);
   std::snprintf(temporary_word, sizeof temporary_word, "TMPDIR=%s", scratch);
   send_message(socket, "R", 1, nullptr, 0);
@@ -152,7 +200,7 @@ void serve_native(int socket, const char* scratch) {
     }
     const pid_t pid = fork();
     if (pid == 0) {
-      run_child(request, fds, scratch);
+      run_child(plan, request, fds);
     }
     for (const int fd : fds) {
       close(fd);

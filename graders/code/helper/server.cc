@@ -136,15 +136,30 @@ void Namespaces::close() {
   }
 }
 
+std::size_t format_python_request(const wire::Request& request, char* out, std::size_t capacity) {
+  const char* mode = request.profile == wire::Profile::kOfficial
+                         ? (request.is_functional != 0 ? "official-functional" : "official-stdin")
+                         : (request.is_functional != 0 ? "functional" : "stdin");
+  const int n = std::snprintf(
+      out, capacity, "%s %llu %.3f %lld %lld %lld %d\n%.*s", mode,
+      static_cast<unsigned long long>(request.seed), request.cpu_s,
+      static_cast<long long>(request.memory_bytes),
+      static_cast<long long>(request.address_space_bytes),
+      static_cast<long long>(request.scratch_bytes), static_cast<int>(request.alarm_s),
+      static_cast<int>(request.text_bytes < sizeof request.text ? request.text_bytes
+                                                                : sizeof request.text - 1),
+      request.text);
+  return static_cast<std::size_t>(n);
+}
+
 void run_server(const ServerPlan& plan) {
   Failure failure;
   char byte = 0;
   if (read(plan.go, &byte, 1) != 1) {
     _exit(1);
   }
-  const bool is_python = plan.engine == wire::Engine::kPython || plan.engine == wire::Engine::kPyPy;
-  const int driver = is_python ? driver_file() : -1;
-  const int ruleset = plan.namespaces == nullptr && is_python ? make_signal_ruleset() : -1;
+  const int driver = driver_file();
+  const int ruleset = plan.namespaces == nullptr ? make_signal_ruleset() : -1;
   setsid();
   setpriority(PRIO_PROCESS, 0, 0);
   if (plan.namespaces != nullptr && !plan.namespaces->enter(failure)) {
@@ -178,9 +193,9 @@ void run_server(const ServerPlan& plan) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (!is_python) {
+  if (!is_python(plan.engine)) {
     prctl(PR_SET_DUMPABLE, 0);
-    serve_native(kSocket, plan.scratch);
+    serve_native(plan);
   }
   char temporary[300];
   std::snprintf(temporary, sizeof temporary, "TMPDIR=%s", plan.scratch);

@@ -30,7 +30,8 @@ struct ServerPlan {
   wire::Profile profile = wire::Profile::kLcb;
   const Namespaces* namespaces = nullptr;  // null: level C
   unsigned uid = 0;               // to become, inside the namespace if there is one; 0: stay
-  const char* interpreter = "";   // kPython, kPyPy
+  const char* interpreter = "";   // kPython, kPyPy; of the native server: Python's
+  const char* pypy = "";          // of the native server
   bool with_numpy = false;        // imported before the first program, where it is installed
   const char* scratch = "/tmp";   // what programs find as their folder
   const char* writable = "/box";  // for Landlock
@@ -45,7 +46,17 @@ struct ServerPlan {
 // Runs in the forked child; never returns. What goes wrong is sent as "F message" on the socket.
 [[noreturn]] void run_server(const ServerPlan& plan);
 
-// The native server's loop, once all layers are on.
-[[noreturn]] void serve_native(int socket, const char* scratch);
+// The native server's loop, once all layers are on. It runs compiled programs, compilers and, where
+// no Python server could be started, a new interpreter a run. Descriptors: 3 the socket, 4 the
+// driver, 5 (level C only) a Landlock ruleset that keeps programs from signalling this server.
+[[noreturn]] void serve_native(const ServerPlan& plan);
+
+// A request as driver.py reads it; its length.
+std::size_t format_python_request(const wire::Request& request, char* out, std::size_t capacity);
+
+// Whether programs of this engine need an interpreter.
+inline bool is_python(wire::Engine engine) {
+  return engine == wire::Engine::kPython || engine == wire::Engine::kPyPy;
+}
 
 }  // namespace r1eval::helper

@@ -283,19 +283,37 @@ std::int64_t Supervisor::n_servers() const {
 
 Supervisor::Server* Supervisor::server_for(const wire::Request& request, Failure& failure) {
   const bool is_pypy = request.engine == wire::Engine::kPyPy;
-  const bool is_python = request.engine == wire::Engine::kPython || is_pypy;
+  if (!is_python(request.engine) || config_.no_fork_server != 0) {
+    return native_server(failure);
+  }
   const unsigned group = is_pypy ? 2 : request.with_numpy != 0 ? 1 : 0;
-  Server& server =
-      servers_[is_python ? 1 + 3 * group + static_cast<unsigned>(request.profile) % 3 : 0];
+  Server& server = servers_[1 + 3 * group + static_cast<unsigned>(request.profile) % 3];
   if (server.pid > 0) {
     return &server;
   }
-  if (is_python && (is_pypy ? config_.pypy : config_.python)[0] == '\0') {
+  if ((is_pypy ? config_.pypy : config_.python)[0] == '\0') {
     failure.set("no Python interpreter");
     return nullptr;
   }
   stop_server(server);  // its socket, where the process ended by itself
-  return start_server(server, request, failure) ? &server : nullptr;
+  if (start_server(server, request, failure)) {
+    layers_ |= wire::kForkServer;
+    return &server;
+  }
+  // Without a server each run starts an interpreter of its own. A slot whose layers do not hold
+  // fails there as well.
+  return native_server(failure);
+}
+
+Supervisor::Server* Supervisor::native_server(Failure& failure) {
+  Server& server = servers_[0];
+  if (server.pid > 0) {
+    return &server;
+  }
+  stop_server(server);
+  wire::Request native;
+  native.engine = wire::Engine::kNative;
+  return start_server(server, native, failure) ? &server : nullptr;
 }
 
 bool Supervisor::start_server(Server& server, const wire::Request& request, Failure& failure) {
@@ -318,6 +336,7 @@ bool Supervisor::start_server(Server& server, const wire::Request& request, Fail
     plan.namespaces = has_namespaces_ ? &namespaces_ : nullptr;
     plan.uid = has_namespaces_ ? (has_two_ids_ ? kProgramUid : 0) : scratch_uid_;
     plan.interpreter = request.engine == wire::Engine::kPyPy ? config_.pypy : config_.python;
+    plan.pypy = config_.pypy;
     plan.scratch = has_namespaces_ ? "/tmp" : scratch_;
     plan.writable = has_namespaces_ ? "/box" : scratch_;
     plan.headers = config_.headers;

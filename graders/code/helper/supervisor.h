@@ -36,6 +36,7 @@ class Supervisor {
   bool start_server(Server& server, const wire::Request& request, Failure& failure);
   void stop_server(Server& server);
   Server* server_for(const wire::Request& request, Failure& failure);
+  Server* native_server(Failure& failure);
   std::int64_t n_servers() const;
 
   void carry_out(const wire::Request& request, const int* fds, wire::Report& report);

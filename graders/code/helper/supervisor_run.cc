@@ -30,26 +30,19 @@ int n_processors() {
 bool Supervisor::send_to_server(const Server& server, const wire::Request& request,
                                 const int* fds) {
   wire::Request copy = request;
+  const bool is_native = &server == &servers_[0];
   if (config_.level != 'A') {
-    copy.address_space_bytes = request.memory_bytes + server.address_space_bytes + (16 << 20);
+    // A new interpreter needs room for itself.
+    const std::int64_t own =
+        is_native && is_python(request.engine) ? 256 << 20 : server.address_space_bytes;
+    copy.address_space_bytes = request.memory_bytes + own + (16 << 20);
   }
-  if (request.engine != wire::Engine::kPython && request.engine != wire::Engine::kPyPy) {
+  if (is_native) {
     return send_message(server.socket, &copy, sizeof copy, fds, wire::kRunDescriptors);
   }
-  const char* mode = request.profile == wire::Profile::kOfficial
-                         ? (request.is_functional != 0 ? "official-functional" : "official-stdin")
-                         : (request.is_functional != 0 ? "functional" : "stdin");
   char text[8000];
-  const int n = std::snprintf(
-      text, sizeof text, "%s %llu %.3f %lld %lld %lld %d\n%.*s", mode,
-      static_cast<unsigned long long>(request.seed), request.cpu_s,
-      static_cast<long long>(request.memory_bytes),
-      static_cast<long long>(copy.address_space_bytes),
-      static_cast<long long>(request.scratch_bytes), static_cast<int>(request.alarm_s),
-      static_cast<int>(request.text_bytes < sizeof request.text ? request.text_bytes
-                                                                : sizeof request.text - 1),
-      request.text);
-  return send_message(server.socket, text, static_cast<std::size_t>(n), fds, wire::kRunDescriptors);
+  const std::size_t n = format_python_request(copy, text, sizeof text);
+  return send_message(server.socket, text, n, fds, wire::kRunDescriptors);
 }
 
 // One run, from its request to an empty slot.

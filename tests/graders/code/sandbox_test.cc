@@ -489,6 +489,52 @@ TEST_P(SandboxTest, TriesAgainWhenOneOfItsProcessesIsKilled) {
   }
 }
 
+TEST_P(SandboxTest, KeepsCompiledProgramsFromKillingTheirParent) {
+  const RunResult result = run_cpp(
+      "#include <csignal>\n#include <cstdio>\n#include <unistd.h>\n"
+      "int main() { if (pid_t p = getppid()) { kill(p, SIGKILL); kill(p, SIGSTOP); } "
+      "puts(\"alive\"); }");
+  R1_EXPECT_END(result, "OK");
+  EXPECT_EQ(result.stdout_bytes, "alive\n");
+}
+
+TEST_P(SandboxTest, StartsAnInterpreterARunWhereThereIsNoForkServer) {
+  SandboxOptions options;
+  options.min_level = SandboxLevel::kC;
+  options.level = GetParam();
+  options.slots = 1;
+  options.fork_servers = false;
+  const Result<std::unique_ptr<Sandbox>> opened = Sandbox::open(options);
+  ASSERT_TRUE(opened.has_value()) << opened.error().message;
+  sandbox_ = opened->get();
+  bool is_told = false;
+  for (const LayerStatus& layer : sandbox_->layers()) {
+    is_told = is_told || (layer.name == "fork server" && !layer.is_active);
+  }
+  EXPECT_TRUE(is_told);
+  EXPECT_EQ(run("print(2 * int(input()), Counter('a')['a'])", "21\n").stdout_bytes, "42 1\n");
+  R1_EXPECT_END(run("raise ValueError"), "RE");
+  R1_EXPECT_END(run("x ="), "CE");
+  EXPECT_EQ(run("import os\nprint([k for k in os.environ if 'R1' in k])").stdout_bytes, "[]\n");
+  R1_EXPECT_END(run("import ctypes\nctypes.CDLL(None).unshare(0x10000000)"), "SV");
+  R1_EXPECT_END(run("x = []\nwhile True: x.append(bytearray(1 << 20))"), "MLE");
+  R1_EXPECT_END(call("def f(x):\n    return [x]", "f", "3"), "OK");
+  limits_.cpu_s = 0.5;
+  R1_EXPECT_END(run("while True: pass"), "TLE");
+  ProgramSpec official;
+  official.source = "print(int(input()) + 1)";
+  official.profile = CodeProfile::kLcbOfficial;
+  RunInput inputs[2];
+  inputs[0].stdin_bytes = "1\n";
+  inputs[1].stdin_bytes = "2\n";
+  std::string printed;
+  sandbox_->run_shared(official, inputs, quick_limits(), [&](std::size_t, const RunResult& one) {
+    printed += one.stdout_bytes;
+    return true;
+  });
+  EXPECT_EQ(printed, "2\n3\n");
+}
+
 TEST(SandboxCleanupTest, LeavesNoProcessAndNoGroupBehind) {
   std::vector<pid_t> before = children_of(::getpid());
   {
