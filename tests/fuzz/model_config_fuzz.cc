@@ -1,5 +1,5 @@
-// Any text as a config.json: reading ends in a configuration whose sizes can be reckoned with, or in
-// an error.
+// Any text as a config.json: reading ends in a configuration whose sizes can be reckoned with, or
+// in an error.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>

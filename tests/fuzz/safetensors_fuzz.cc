@@ -18,8 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       __builtin_trap();
     }
     if (!tensor.bytes.empty()) {
-      sum += static_cast<unsigned>(tensor.bytes.front()) +
-             static_cast<unsigned>(tensor.bytes.back());
+      sum +=
+          static_cast<unsigned>(tensor.bytes.front()) + static_cast<unsigned>(tensor.bytes.back());
     }
   }
   return sum == 0xffffffffU ? 1 : 0;

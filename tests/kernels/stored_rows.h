@@ -16,7 +16,7 @@ inline const std::vector<StoredFormat>& all_formats() {
   static const std::vector<StoredFormat> formats = {
       StoredFormat::kF32,  StoredFormat::kF16,  StoredFormat::kBF16, StoredFormat::kQ8_0,
       StoredFormat::kQ4_0, StoredFormat::kQ4_1, StoredFormat::kQ5_0, StoredFormat::kQ5_1,
-      StoredFormat::kQ4_K, StoredFormat::kQ5_K, StoredFormat::kQ6_K};
+      StoredFormat::kQ4_K, StoredFormat::kQ5_K, StoredFormat::kQ6_K, StoredFormat::kF8_E4M3};
   return formats;
 }
 
@@ -49,6 +49,11 @@ inline std::vector<std::byte> random_rows(StoredFormat format, std::int64_t rows
         std::memcpy(block, &value, sizeof value);
         break;
       }
+      case StoredFormat::kF8_E4M3:
+        if ((*block & std::byte{0x7f}) == std::byte{0x7f}) {
+          *block = std::byte{0};  // the code of NaN, which no weight may have
+        }
+        break;
       case StoredFormat::kF16:
         put_half(0, uniform(random));
         break;

@@ -232,6 +232,62 @@ TEST_P(VectorKernelTest, AttentionAgreesWithTheOracleOverPagesAndSpans) {
   }
 }
 
+// Latent attention: a token's row is its key, and its first values are its value.
+TEST_P(VectorKernelTest, AttentionOverRowsAgreesWithTheOracle) {
+  const std::int64_t out_dim = 20;
+  const std::int64_t value_dim = 32;
+  for (const std::int64_t head_dim : {26, 72}) {
+    for (const std::int64_t n_positions : {1, 33, 256, 300}) {
+      for (const std::int64_t n_queries : {1, 5, 16, 17, 32}) {
+        const std::int64_t row_stride = (head_dim + 15) / 16 * 16;
+        const std::int64_t n_pages = (n_positions + kPageTokens - 1) / kPageTokens;
+        const auto queries = floats(n_queries * head_dim, 2.0F);
+        const auto rows = floats(n_positions * head_dim);
+        std::vector<std::int32_t> pages;
+        for (std::int64_t i = n_pages - 1; i >= 0; --i) {
+          pages.push_back(static_cast<std::int32_t>(i));
+        }
+        std::vector<float> store(static_cast<std::size_t>(n_pages * row_stride * kPageTokens), NAN);
+        for (std::int64_t t = 0; t < n_positions; ++t) {
+          const std::int64_t page = pages[static_cast<std::size_t>(t / kPageTokens)];
+          std::copy_n(rows.data() + t * head_dim, head_dim,
+                      store.data() + (page * kPageTokens + t % kPageTokens) * row_stride);
+        }
+        std::vector<float> out(static_cast<std::size_t>(n_queries * out_dim));
+        std::vector<AttentionColumn> columns;
+        for (std::int64_t q = 0; q < n_queries; ++q) {
+          columns.push_back(
+              {queries.data() + q * head_dim, out.data() + q * out_dim, pages.data(), n_positions});
+        }
+        std::vector<float> scratch(
+            static_cast<std::size_t>(attention_scratch_floats(head_dim, value_dim, row_stride)),
+            NAN);
+        AttentionTask task;
+        task.columns = columns.data();
+        task.n_columns = n_queries;
+        task.head_dim = head_dim;
+        task.value_dim = value_dim;
+        task.row_stride = row_stride;
+        task.out_dim = out_dim;
+        task.scale = 0.125F;
+        task.scratch = scratch.data();
+        task.keys = store.data();
+        task.key_page_stride = row_stride * kPageTokens;
+        table_->attend(task);
+        for (std::int64_t q = 0; q < n_queries; ++q) {
+          const auto oracle = reference::attend(queries.data() + q * head_dim, rows.data(),
+                                                rows.data(), n_positions, head_dim, 0.125);
+          for (std::int64_t d = 0; d < out_dim; ++d) {
+            ASSERT_NEAR(out[static_cast<std::size_t>(q * out_dim + d)],
+                        oracle[static_cast<std::size_t>(d)], 1e-5)
+                << head_dim << " " << n_positions << " " << n_queries;
+          }
+        }
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Isa, VectorKernelTest, testing::Values("scalar", "avx2", "avx512"),
                          [](const auto& made) { return std::string(made.param); });
 

@@ -70,6 +70,24 @@ TEST(StoredFormatTest, ReadsAQ50BlockWithItsFifthBits) {
   EXPECT_EQ(out[16], -16.0F);
 }
 
+TEST(StoredFormatTest, ReadsF8BytesTimesTheFactorOfTheirBlock) {
+  // 1, -448 (the largest), 2^-9 (the smallest), and 1 again in the next block of 128.
+  std::vector<std::byte> row(130, std::byte{0});
+  row[0] = std::byte{0x38};
+  row[1] = std::byte{0xfe};
+  row[2] = std::byte{0x01};
+  row[128] = std::byte{0x38};
+  const float factors[] = {2.0F, 0.5F};
+  std::vector<float> out(130);
+  dequantize_row(StoredFormat::kF8_E4M3,
+                 StoredRow{row.data(), reinterpret_cast<const std::byte*>(factors)}, 130,
+                 out.data());
+  EXPECT_EQ(out[0], 2.0F);
+  EXPECT_EQ(out[1], -896.0F);
+  EXPECT_EQ(out[2], 0.00390625F);
+  EXPECT_EQ(out[128], 0.5F);
+}
+
 TEST(PackedMatrixTest, UnpackedRowsAreTheStoredRows) {
   for (const StoredFormat format : all_formats()) {
     for (const bool as_f32 : {false, true}) {

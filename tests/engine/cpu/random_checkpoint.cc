@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -272,7 +273,7 @@ namespace {
 
 class TwinWriter {
  public:
-  explicit TwinWriter(const RandomCheckpoint& checkpoint) : c_(checkpoint) {}
+  TwinWriter(const RandomCheckpoint& checkpoint, bool as_q8) : c_(checkpoint), as_q8_(as_q8) {}
 
   std::string write(bool joined_kv_b) {
     const Json& config = c_.config;
@@ -360,10 +361,32 @@ class TwinWriter {
   void write(const std::string& name, std::vector<std::uint64_t> shape,
              const std::vector<double>& values) {
     std::string bytes;
+    if (as_q8_ && shape.size() > 1 && shape[0] % 32 == 0 &&
+        name.find("ffn_gate_inp") == std::string::npos) {
+      for (std::size_t at = 0; at < values.size(); at += 32) {
+        put_q8_block(values.data() + at, bytes);
+      }
+      b_.tensor(name, std::move(shape), 8, bytes);
+      return;
+    }
     for (const double value : values) {
       put(bytes, static_cast<float>(value));
     }
     b_.tensor(name, std::move(shape), 0, bytes);
+  }
+
+  static void put_q8_block(const double* values, std::string& bytes) {
+    double most = 0.0;
+    for (int i = 0; i < 32; ++i) {
+      most = std::max(most, std::fabs(values[i]));
+    }
+    const std::uint16_t scale = kernels::float_to_half(static_cast<float>(most / 127.0));
+    put(bytes, scale);
+    const auto step = static_cast<double>(kernels::half_to_float(scale));
+    for (int i = 0; i < 32; ++i) {
+      put(bytes, static_cast<std::int8_t>(
+                     step == 0.0 ? 0.0 : std::clamp(std::round(values[i] / step), -127.0, 127.0)));
+    }
   }
 
   static std::vector<std::uint64_t> reversed(const std::vector<std::int64_t>& shape) {
@@ -488,14 +511,15 @@ class TwinWriter {
   }
 
   const RandomCheckpoint& c_;
+  const bool as_q8_;
   GgufBuilder b_;
   bool is_deepseek_ = false;
 };
 
 }  // namespace
 
-std::string gguf_twin(const RandomCheckpoint& checkpoint, bool joined_kv_b) {
-  return TwinWriter(checkpoint).write(joined_kv_b);
+std::string gguf_twin(const RandomCheckpoint& checkpoint, bool joined_kv_b, bool as_q8) {
+  return TwinWriter(checkpoint, as_q8).write(joined_kv_b);
 }
 
 }  // namespace r1eval

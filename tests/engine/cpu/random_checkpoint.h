@@ -31,7 +31,8 @@ RandomCheckpoint random_checkpoint(const Json& config, const std::string& dtype,
 // config.json and safetensors in `folder`, in `n_shards` files.
 void write_checkpoint(const RandomCheckpoint& checkpoint, const std::string& folder, int n_shards);
 
-// The same weights in F32 as GGUF. `joined_kv_b`: DeepSeek's older form.
-std::string gguf_twin(const RandomCheckpoint& checkpoint, bool joined_kv_b);
+// The same weights in F32 as GGUF. `joined_kv_b`: DeepSeek's older form. `as_q8`: matrices in Q8_0,
+// where their rows are whole blocks, routers excepted.
+std::string gguf_twin(const RandomCheckpoint& checkpoint, bool joined_kv_b, bool as_q8 = false);
 
 }  // namespace r1eval

@@ -182,6 +182,116 @@ TEST_P(RandomCheckpointTest, LogitsMatchTheSlowTransformer) {
 INSTANTIATE_TEST_SUITE_P(Sizes, RandomCheckpointTest, testing::Range<std::size_t>(0, 8),
                          [](const auto& made) { return cases()[made.param].name; });
 
+// ---- Bits ---------------------------------------------------------------------------------------
+
+// Logits of every token of `tokens`, `chunk` a step, beside another sequence that takes as many.
+std::vector<float> logits_in_company(CpuRunner& runner, const std::vector<TokenId>& tokens,
+                                     std::size_t chunk, bool has_company) {
+  std::vector<float> out;
+  const SequenceId id = runner.open_sequence();
+  const SequenceId other = runner.open_sequence();
+  for (std::size_t begin = 0; begin < tokens.size(); begin += chunk) {
+    const std::size_t n = std::min(chunk, tokens.size() - begin);
+    std::vector<StepChunk> steps;
+    if (has_company) {
+      steps.push_back({other, {tokens.data() + tokens.size() - begin - n, n}, 0});
+    }
+    steps.push_back({id, {tokens.data() + begin, n}, static_cast<std::int64_t>(n)});
+    const auto rows = runner.step(steps);
+    EXPECT_TRUE(rows) << rows.error().message;
+    if (!rows) {
+      break;
+    }
+    out.insert(out.end(), rows->begin(), rows->end());
+  }
+  runner.close_sequence(id);
+  runner.close_sequence(other);
+  return out;
+}
+
+constexpr const char* kWholeBlocks =
+    R"({"model_type": "deepseek_v3", "hidden_size": 64, "intermediate_size": 96,
+        "num_hidden_layers": 3, "num_attention_heads": 3, "q_lora_rank": 32, "kv_lora_rank": 32,
+        "qk_nope_head_dim": 32, "qk_rope_head_dim": 8, "v_head_dim": 32, "n_routed_experts": 8,
+        "num_experts_per_tok": 3, "n_shared_experts": 1, "moe_intermediate_size": 32,
+        "first_k_dense_replace": 1, "n_group": 2, "topk_group": 1, "norm_topk_prob": true,
+        "routed_scaling_factor": 2.5, "vocab_size": 96, "max_position_embeddings": 1024})";
+
+class LatentBitsTest : public testing::TestWithParam<bool> {};
+
+TEST_P(LatentBitsTest, LogitsDoNotDependOnChunksCompanyOrThreads) {
+  const RandomCheckpoint checkpoint = random_checkpoint(parse_json(kWholeBlocks).value(), "F32", 5);
+  const bool as_q8 = GetParam();
+  const TempDir dir;
+  ASSERT_TRUE(write_file_atomic(dir.file("m.gguf"), gguf_twin(checkpoint, false, as_q8)));
+  std::vector<TokenId> tokens;
+  for (int i = 0; i < 300; ++i) {  // beyond a span of 256
+    tokens.push_back(static_cast<TokenId>((i * i + 5 * i) % 96));
+  }
+  std::vector<float> first;
+  for (const int threads : {1, 3}) {
+    CpuRunnerOptions options;
+    options.threads = threads;
+    options.cache_tokens = 1024;
+    options.max_step_tokens = 640;
+    options.keep_prefixes = false;
+    const auto runner = make_cpu_runner(dir.file("m.gguf"), options);
+    ASSERT_TRUE(runner) << runner.error().message;
+    for (const std::size_t chunk :
+         {std::size_t{300}, threads == 1 ? std::size_t{1} : std::size_t{37}}) {
+      for (const bool has_company : {false, true}) {
+        const std::vector<float> here = logits_in_company(**runner, tokens, chunk, has_company);
+        if (first.empty()) {
+          first = here;
+        }
+        ASSERT_EQ(here.size(), first.size());
+        EXPECT_EQ(std::memcmp(here.data(), first.data(), first.size() * sizeof(float)), 0)
+            << threads << " threads, chunks of " << chunk << ", company: " << has_company;
+      }
+    }
+  }
+}
+
+TEST_P(LatentBitsTest, FastNumericsAreNearTheReferenceOnTheSameWeights) {
+  const RandomCheckpoint checkpoint = random_checkpoint(parse_json(kWholeBlocks).value(), "F32", 5);
+  std::vector<TokenId> tokens;
+  for (int i = 0; i < 60; ++i) {
+    tokens.push_back(static_cast<TokenId>((i * i + 5 * i) % 96));
+  }
+  const TempDir dir;
+  ASSERT_TRUE(write_file_atomic(dir.file("m.gguf"), gguf_twin(checkpoint, true, GetParam())));
+  std::vector<float> logits[2];
+  for (const Numerics numerics : {Numerics::kReference, Numerics::kFast}) {
+    CpuRunnerOptions options;
+    options.numerics = numerics;
+    options.threads = 1;
+    options.cache_tokens = 256;
+    options.max_step_tokens = 64;
+    const auto runner = make_cpu_runner(dir.file("m.gguf"), options);
+    ASSERT_TRUE(runner) << runner.error().message;
+    logits[numerics == Numerics::kFast ? 1 : 0] = logits_in_company(**runner, tokens, 60, false);
+  }
+  ASSERT_EQ(logits[0].size(), logits[1].size());
+  // Of the tokens, because now and then one goes to another expert: the median.
+  std::vector<double> off;
+  for (std::size_t begin = 0; begin < logits[0].size(); begin += 96) {
+    double difference = 0.0;
+    double square = 0.0;
+    for (std::size_t i = begin; i < begin + 96; ++i) {
+      const double expected = static_cast<double>(logits[0][i]);
+      difference += std::pow(static_cast<double>(logits[1][i]) - expected, 2.0);
+      square += expected * expected;
+    }
+    off.push_back(std::sqrt(difference / square));
+  }
+  std::nth_element(off.begin(), off.begin() + static_cast<std::ptrdiff_t>(off.size() / 2),
+                   off.end());
+  EXPECT_LE(off[off.size() / 2], GetParam() ? 0.05 : 1e-6);
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, LatentBitsTest, testing::Values(false, true),
+                         [](const auto& made) { return made.param ? "Q8" : "F32"; });
+
 // ---- What is wrong with a folder ----------------------------------------------------------------
 
 class BrokenCheckpointTest : public testing::Test {
