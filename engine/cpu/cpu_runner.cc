@@ -271,6 +271,14 @@ Status check_memory(const Checkpoint& checkpoint, const ModelConfig& config, con
                     mebibytes(cache), options.cache_tokens, mebibytes(scratch),
                     mebibytes(available)));
   }
+  constexpr std::int64_t kWorthALine = std::int64_t{1} << 30;  // loading it takes a moment
+  if (weights >= kWorthALine) {
+    log_info(
+        fmt::format("{}: {:.0f} MiB of weights, {:.0f} of cache for {} tokens, {:.0f} of "
+                    "scratch; {:.0f} MiB are available",
+                    checkpoint.path(), mebibytes(weights), mebibytes(cache), options.cache_tokens,
+                    mebibytes(scratch), mebibytes(available)));
+  }
   return ok_status();
 }
 

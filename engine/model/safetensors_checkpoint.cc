@@ -162,6 +162,9 @@ class SafetensorsCheckpoint final : public Checkpoint {
     }
     for (const std::string& shard : *shards) {
       if (!path_exists(in_folder(shard))) {
+        if (!needs_weights) {
+          return ok_status();  // an index without its shards describes no more than config.json
+        }
         return fail(ErrorCode::kNotFound,
                     fmt::format("{}: shard {} is missing; fetch it again", folder_, shard));
       }

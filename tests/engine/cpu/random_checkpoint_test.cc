@@ -328,6 +328,11 @@ TEST_F(BrokenCheckpointTest, NamesAMissingShard) {
   EXPECT_EQ(problem(2), "");
   ASSERT_EQ(std::remove(dir_.file("model/model-00002-of-00002.safetensors").c_str()), 0);
   EXPECT_NE(open().find("shard model-00002-of-00002.safetensors is missing"), std::string::npos);
+  // What is there is enough to describe the model.
+  const auto described = Checkpoint::open_description(dir_.file("model"));
+  ASSERT_TRUE(described) << described.error().message;
+  EXPECT_TRUE((*described)->config());
+  EXPECT_TRUE((*described)->tensors().empty());
 }
 
 TEST_F(BrokenCheckpointTest, NamesAMissingTensor) {
