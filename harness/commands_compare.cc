@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "harness/command.h"
 #include "harness/exit_codes.h"
 #include "harness/load_result.h"
+#include "results/embedded.h"
 #include "results/gate.h"
 
 namespace r1eval {
@@ -32,6 +34,7 @@ struct PairFlags {
   bool allow_prompt_change = false;
   bool allow_dataset_change = false;
   bool json = false;
+  std::string published;
 };
 
 struct GateFlags : PairFlags {
@@ -192,8 +195,85 @@ void print(const std::string& text) {
   std::fflush(stdout);
 }
 
+// A run against a bare published number: what the numbers can and cannot show is said with them.
+Result<int> compare_published(const PairFlags& flags) {
+  R1_TRY(const RunScores run, load_result(flags.candidate, {flags.as_graded}));
+  Json published;
+  for (const auto& [file, text] : embedded_result_files()) {
+    if (file == "data/published.json") {
+      R1_TRY(published, parse_json(text));
+    }
+  }
+  std::set<std::string> models;
+  OrderedJson tasks = OrderedJson::object();
+  std::string text;
+  bool is_known = false;
+  for (const Json& score : published.at("scores")) {
+    models.insert(string_or(score, "model"));
+    is_known = is_known || string_or(score, "model") == flags.published;
+    const auto task = run.tasks.find(string_or(score, "task"));
+    if (string_or(score, "model") != flags.published || string_or(score, "metric") != "pass@1" ||
+        task == run.tasks.end()) {
+      continue;
+    }
+    const double value = double_or(score, "value", 0);
+    const OneSample c = compare_with_number(task->second, value);
+    OrderedJson entry;
+    entry["value"] = c.score.value;
+    entry["ci"] = OrderedJson::array({c.score.interval.lower, c.score.interval.upper});
+    entry["published"] = value;
+    entry["source"] = string_or(score, "source");
+    entry["delta"] = c.delta;
+    entry["se_run"] = c.score.se_rerun ? OrderedJson(*c.score.se_rerun) : OrderedJson();
+    entry["p"] = c.p ? OrderedJson(*c.p) : OrderedJson();
+    entry["n"] = c.score.n_items;
+    tasks[task->first] = entry;
+    text += fmt::format(
+        "{}: {:.1f} % [{:.1f}, {:.1f}], published {:.1f} % ({}): {:+.2f} points, {}\n", task->first,
+        100 * c.score.value, 100 * c.score.interval.lower, 100 * c.score.interval.upper,
+        100 * value, string_or(score, "source"), 100 * c.delta,
+        c.p ? fmt::format("p = {:.3g} if their number had no noise of its own", *c.p)
+            : std::string("k = 1: re-running noise is not known, so no p"));
+  }
+  if (!is_known) {
+    std::string names;
+    for (const std::string& model : models) {
+      names += (names.empty() ? "" : ", ") + model;
+    }
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("--published {}: there are {}", flags.published, names));
+  }
+  if (tasks.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("--published {}: no published score for a task of {}", flags.published,
+                            flags.candidate));
+  }
+  const std::string weak =
+      "weak evidence: the published number comes without items, samples or interval, and prompt, "
+      "sampler, dataset version or engine may differ; a gap can be any of these, and no gap proves "
+      "nothing equal";
+  if (flags.json) {
+    OrderedJson json;
+    json["schema"] = 1;
+    json["candidate"] = flags.candidate;
+    json["published"] = flags.published;
+    json["tasks"] = tasks;
+    json["notes"] = OrderedJson::array({weak});
+    print(dump_json(json) + "\n");
+  } else {
+    print(text + "note: " + weak + "\n");
+  }
+  return kExitOk;
+}
+
 // Whatever cannot be compared is the user's to know: exit 2, as for any usage error.
 Result<int> compare_with(const PairFlags& flags) {
+  if (!flags.published.empty()) {
+    return compare_published(flags);
+  }
+  if (flags.baseline.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "compare needs a BASELINE, or --published MODEL");
+  }
   R1_TRY(const Sides sides, load_sides(flags));
   const CompareOptions options = compare_options(flags);
   OrderedJson tasks = OrderedJson::object();
@@ -395,7 +475,9 @@ void add_compare_commands(CLI::App& app, Action& action) {
       "compare", "two runs, item by item: difference, interval, p, what else differs");
   auto pair = std::make_shared<PairFlags>();
   compare->add_option("CANDIDATE", pair->candidate, "run directory or baseline file")->required();
-  compare->add_option("BASELINE", pair->baseline, "run directory or baseline file")->required();
+  compare->add_option("BASELINE", pair->baseline, "run directory or baseline file");
+  compare->add_option("--published", pair->published,
+                      "in place of BASELINE: a model whose published scores are known");
   add_pair_flags(*compare, *pair);
   compare->callback([&action, pair] { action = [pair] { return finish(compare_with(*pair)); }; });
 

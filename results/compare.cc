@@ -476,6 +476,25 @@ Result<TaskComparison> compare_task(const TaskResult& a, const TaskResult& b,
   return out;
 }
 
+OneSample compare_with_number(const TaskResult& task, double number) {
+  std::vector<ItemMean> items;
+  double degrees = 0;
+  for (const ItemResult& item : task.items) {
+    if (item.k > 0) {
+      items.push_back(
+          {item.mean(), item.variance(), item.k, item.sum, item.cluster, item.stratum, item.id});
+      degrees += static_cast<double>(item.k - 1);
+    }
+  }
+  OneSample out;
+  out.score = score_of_items(items);
+  out.delta = out.score.value - number;
+  if (out.score.se_rerun && *out.score.se_rerun > 0) {
+    out.p = std::min(1.0, 2 * t_tail(std::abs(out.delta) / *out.score.se_rerun, degrees));
+  }
+  return out;
+}
+
 std::vector<Difference> find_differences(const RunScores& a, const RunScores& b) {
   std::vector<Difference> out;
   const auto add = [&](const std::string& field, const std::string& x, const std::string& y,

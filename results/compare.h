@@ -139,6 +139,17 @@ struct TaskComparison {
 Result<TaskComparison> compare_task(const TaskResult& a, const TaskResult& b,
                                     const CompareOptions& options);
 
+// A run against a bare number: the score of its items, and a test with the noise of re-running
+// alone, as nothing is known of the number's own. p: two-sided, by Student's t with the samples'
+// degrees of freedom; none when an item has one sample.
+struct OneSample {
+  Score score;
+  double delta = 0;
+  std::optional<double> p;
+};
+
+OneSample compare_with_number(const TaskResult& task, double number);
+
 // Sentences about what differs between the runs beside the model: prompts, samplers, data,
 // versions.
 struct Difference {

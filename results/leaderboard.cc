@@ -1,5 +1,8 @@
 #include "results/leaderboard.h"
 
+#include <map>
+#include <vector>
+
 #include "base/hash.h"
 #include "base/json.h"
 
@@ -51,6 +54,67 @@ std::string leaderboard_json(const RunSummary& summary, std::string_view manifes
   OrderedJson json;
   json["schema"] = 1;
   json["entries"] = OrderedJson::array({entry});
+  return dump_json_pretty(json);
+}
+
+Result<std::string> merge_leaderboards(const std::vector<std::string>& boards) {
+  OrderedJson entries = OrderedJson::array();
+  for (const std::string& text : boards) {
+    // Kept in the order of the file.
+    const OrderedJson board = OrderedJson::parse(text, nullptr, false);
+    if (board.is_discarded() || !board.is_object() || !board.contains("entries") ||
+        !board["entries"].is_array()) {
+      return fail(ErrorCode::kParse, "no leaderboard.json: field 'entries' is missing");
+    }
+    if (board.value("schema", 0) != 1) {
+      return fail(ErrorCode::kUnsupported, "leaderboard.json of a newer schema than 1");
+    }
+    for (const OrderedJson& entry : board["entries"]) {
+      entries.push_back(entry);
+    }
+  }
+
+  struct Row {
+    OrderedJson* json;
+    double lower;
+    double upper;
+    double value;
+  };
+
+  std::map<std::string, std::vector<Row>> groups;
+  for (OrderedJson& entry : entries) {
+    if (!entry.is_object() || !entry.contains("results") || !entry["results"].is_array()) {
+      continue;
+    }
+    for (OrderedJson& row : entry["results"]) {
+      const Json plain = Json(row);
+      const Json* ci = find_member(plain, "ci");
+      if (find_member(plain, "value") == nullptr || ci == nullptr || !ci->is_array() ||
+          ci->size() != 2 || !(*ci)[0].is_number() || !(*ci)[1].is_number()) {
+        row["rank"] = nullptr;
+        continue;
+      }
+      groups[string_or(plain, "task") + "\n" + string_or(plain, "metric") + "\n" +
+             string_or(plain, "dataset_sha256")]
+          .push_back(
+              {&row, (*ci)[0].get<double>(), (*ci)[1].get<double>(), double_or(plain, "value", 0)});
+    }
+  }
+  for (auto& [name, rows] : groups) {
+    for (Row& row : rows) {
+      std::int64_t n_above = 0;
+      std::int64_t n_tied = 0;
+      for (const Row& other : rows) {
+        n_above += other.lower > row.upper ? 1 : 0;
+        n_tied += other.json != row.json && other.lower <= row.upper && other.upper >= row.lower;
+      }
+      (*row.json)["rank"] = n_above + 1;
+      (*row.json)["tied"] = n_tied;
+    }
+  }
+  OrderedJson json;
+  json["schema"] = 1;
+  json["entries"] = entries;
   return dump_json_pretty(json);
 }
 
