@@ -420,20 +420,23 @@ TEST_P(SandboxTest, ExplainsCppThatDoesNotCompileWithoutShowingFiles) {
 // --- The sandbox's own processes.
 
 std::vector<pid_t> children_of(pid_t parent) {
+  // The kernel's own lists, thread by thread: looking through all of /proc takes longer than a run.
   std::vector<pid_t> children;
-  DIR* proc = ::opendir("/proc");
-  while (const dirent* entry = ::readdir(proc)) {
-    if (entry->d_name[0] < '0' || entry->d_name[0] > '9') {
+  const std::string tasks = "/proc/" + std::to_string(parent) + "/task";
+  DIR* dir = ::opendir(tasks.c_str());
+  if (dir == nullptr) {
+    return children;
+  }
+  while (const dirent* entry = ::readdir(dir)) {
+    if (entry->d_name[0] == '.') {
       continue;
     }
-    std::ifstream file("/proc/" + std::string(entry->d_name) + "/stat");
-    std::string text((std::istreambuf_iterator<char>(file)), {});
-    const std::size_t name_end = text.rfind(") ");
-    if (name_end != std::string::npos && std::atoi(text.c_str() + name_end + 4) == parent) {
-      children.push_back(std::atoi(entry->d_name));
+    std::ifstream file(tasks + "/" + entry->d_name + "/children");
+    for (pid_t child = 0; file >> child;) {
+      children.push_back(child);
     }
   }
-  ::closedir(proc);
+  ::closedir(dir);
   return children;
 }
 

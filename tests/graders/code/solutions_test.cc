@@ -236,5 +236,57 @@ TEST(SolutionsTest, StoredVerdictsAndOfficialResultsHold) {
   report_cases("code verdicts", static_cast<long>(all.size()));
 }
 
+// Small programs, one a quirk. `official` is what LiveCodeBench's evaluator (28fef95) returned for
+// them, `lcb` the honest verdict.
+TEST(SolutionsTest, ProgramsOfEveryQuirkGetTheirVerdicts) {
+  Sandbox* sandbox = any_sandbox();
+  if (sandbox == nullptr) {
+    GTEST_SKIP() << "no sandbox on this machine";
+  }
+  if (sandbox->interpreter_version("python").find("3.11") == std::string::npos) {
+    GTEST_SKIP() << "the results are those of Python 3.11";
+  }
+
+  struct Work {
+    const CodeProblem* problem;
+    std::string program;
+    CodeProfile profile;
+    std::string expected;
+  };
+
+  const std::vector<Json> rows = rows_of(R1EVAL_TEST_DATA "/code_programs.jsonl");
+  ASSERT_FALSE(rows.empty());
+  std::vector<CodeProblem> problems(rows.size());
+  std::vector<Work> all;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    CodeProblem& problem = problems[i];
+    if (string_or(rows[i], "mode") == "functional") {
+      problem.mode = CodeProblem::Mode::kFunctional;
+      problem.fn_name = string_or(rows[i], "fn_name");
+    }
+    for (const Json& test : rows[i]["tests"]) {
+      problem.tests.push_back({string_or(test, "input"), string_or(test, "output")});
+    }
+    for (const Json& program : rows[i]["programs"]) {
+      const std::string code = string_or(program, "code");
+      all.push_back({&problem, code, CodeProfile::kLcbOfficial, dump_json(program["official"])});
+      all.push_back({&problem, code, CodeProfile::kLcb, string_or(program, "lcb")});
+    }
+  }
+  std::vector<std::string> got(all.size());
+  run_on_threads(all.size(), sandbox->slots(), [&](std::size_t i) {
+    SandboxCode executor(*sandbox);
+    JudgeOptions options;
+    options.profile = all[i].profile;
+    const Judgement judgement = judge_program(executor, *all[i].problem, all[i].program, options);
+    got[i] = all[i].profile == CodeProfile::kLcb ? std::string(code_verdict_name(judgement.verdict))
+                                                 : dump_json(judgement_json(judgement)["results"]);
+  });
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(got[i], all[i].expected) << code_profile_name(all[i].profile) << "\n"
+                                       << all[i].program;
+  }
+}
+
 }  // namespace
 }  // namespace r1eval
