@@ -215,6 +215,9 @@ bool Scheduler::has_room(const Sequence& sequence, const Start& where) const {
   // Half of what each is expected to grow by, all of it for one that was pushed out before: not all
   // are at their longest at once. Where nothing is known, a page.
   const auto growth = [&](const Sequence& of) {
+    if (!options_.plans_growth) {
+      return std::int64_t{0};
+    }
     if (lengths_.n == 0 && !sequence.was_preempted) {
       return std::int64_t{1};
     }

@@ -60,6 +60,9 @@ struct SchedulerOptions {
   std::int64_t max_sequences = 32;
   std::int64_t prefill_tokens = 256;  // of prompts in one step, beside the decoding sequences
   bool share_prompts = true;          // changes no token
+  // Admit only beside what the running sequences are expected to grow by. Without it whatever fits
+  // now is started, and preempted when all have grown; changes no token.
+  bool plans_growth = true;
 };
 
 // What happened, for reports and tests.

@@ -82,6 +82,8 @@ struct Measured {
   double decode_cpu_s = 0;
 
   double job_s() const { return prefill_s + decode_s; }
+
+  double job_cpu_s() const { return prefill_cpu_s + decode_cpu_s; }
 };
 
 // One round: prefill `batch` prompts, then decode. Tokens are fixed, as only the time counts.
@@ -151,6 +153,7 @@ Result<Measured> round(CpuRunner& runner, const EngineFlags& flags, std::int64_t
 struct Rounds {
   Measured asked;
   double private_job_s = 0;
+  double private_job_cpu_s = 0;
   double busy_decode_s = 0;
 };
 
@@ -158,6 +161,7 @@ Result<Rounds> all_rounds(CpuRunner& runner, const EngineFlags& flags, std::int6
   const bool shares = flags.shared_prompt > 0;
   std::vector<Measured> asked;
   std::vector<double> private_jobs;
+  std::vector<double> private_cpu;
   std::vector<double> busy;
   R1_TRY(const Measured warm, round(runner, flags, batch, shares));
   (void)warm;
@@ -167,6 +171,7 @@ Result<Rounds> all_rounds(CpuRunner& runner, const EngineFlags& flags, std::int6
     if (shares) {
       R1_TRY(const Measured apart, round(runner, flags, batch, false));
       private_jobs.push_back(apart.job_s());
+      private_cpu.push_back(apart.job_cpu_s());
     }
     if (flags.busy_threads > 0) {
       const BusyThreads foreign(flags.busy_threads);
@@ -182,6 +187,7 @@ Result<Rounds> all_rounds(CpuRunner& runner, const EngineFlags& flags, std::int6
   out.asked =
       median(asked, [](const Measured& a, const Measured& b) { return a.decode_s < b.decode_s; });
   out.private_job_s = private_jobs.empty() ? 0 : median(private_jobs, std::less<>());
+  out.private_job_cpu_s = private_cpu.empty() ? 0 : median(private_cpu, std::less<>());
   out.busy_decode_s = busy.empty() ? 0 : median(busy, std::less<>());
   return out;
 }
@@ -232,6 +238,7 @@ Status bench_engine(const EngineFlags& flags) {
       row["job_s"] = median.job_s();
       row["private_job_s"] = rounds.private_job_s;
       row["sharing_gain"] = rounds.private_job_s / median.job_s();
+      row["sharing_gain_cpu"] = rounds.private_job_cpu_s / std::max(1e-9, median.job_cpu_s());
     }
     if (rounds.busy_decode_s > 0) {
       row["share_kept_beside_busy_threads"] = median.decode_s / rounds.busy_decode_s;
@@ -244,8 +251,9 @@ Status bench_engine(const EngineFlags& flags) {
       if (rounds.private_job_s > 0) {
         std::printf(
             "       prompt and decoding %.2f s; with a prompt of its own for each sequence "
-            "%.2f s: %.1f times\n",
-            median.job_s(), rounds.private_job_s, rounds.private_job_s / median.job_s());
+            "%.2f s: %.1f times, by processor time %.1f\n",
+            median.job_s(), rounds.private_job_s, rounds.private_job_s / median.job_s(),
+            rounds.private_job_cpu_s / std::max(1e-9, median.job_cpu_s()));
       }
       if (rounds.busy_decode_s > 0) {
         std::printf("       beside %ld busy threads %.0f %% of the decoding rate\n",

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <utility>
 
@@ -203,6 +204,98 @@ TEST(SchedulerTest, StopStringsEndTheTextBeforeThem) {
                   .has_value());
   EXPECT_EQ(stopped.content, text.substr(0, text.find(text.substr(3, 2))));
   EXPECT_EQ(stopped.finish_reason, "stop");
+}
+
+// Runs these jobs on a roomy machine.
+std::map<std::int64_t, Completion> run_jobs(const std::vector<Job>& jobs,
+                                            SchedulerStats* stats = nullptr) {
+  HashRunner runner(1000, 512);
+  Scheduler scheduler(runner, letters(), {});
+  std::size_t next = 0;
+  std::map<std::int64_t, Completion> done;
+  const CancelToken cancel;
+  EXPECT_TRUE(scheduler.run(
+      [&]() -> std::optional<Job> {
+        return next < jobs.size() ? std::optional<Job>(jobs[next++]) : std::nullopt;
+      },
+      [&](std::int64_t index, Completion completion) {
+        done.emplace(index, std::move(completion));
+      },
+      cancel));
+  EXPECT_TRUE(runner.all_closed());
+  if (stats != nullptr) {
+    *stats = scheduler.stats();
+  }
+  return done;
+}
+
+TEST(SchedulerTest, SamplesOfAQuestionPayForTheirPromptOnce) {
+  std::vector<Job> jobs;
+  for (std::int64_t i = 0; i < 8; ++i) {
+    Job job = job_for(9);  // one prompt for all
+    job.index = i;
+    job.sampler.seed = static_cast<std::uint64_t>(i);
+    jobs.push_back(std::move(job));
+  }
+  const auto n_prompt = static_cast<std::int64_t>(jobs[0].prompt.size());
+  SchedulerStats stats;
+  const auto done = run_jobs(jobs, &stats);
+  EXPECT_EQ(stats.n_shared, 7 * (n_prompt - 1));
+  EXPECT_EQ(stats.most_running, 8);
+}
+
+TEST(SchedulerTest, ACancelledSampleComesBackAsAnErrorAndTheOthersAreAsBefore) {
+  std::vector<Job> jobs = {job_for(3), job_for(4), job_for(5)};
+  const auto expected = run_jobs(jobs);
+  for (const int after : {0, 1, 4}) {
+    std::vector<Job> with = jobs;
+    with[1].is_cancelled = [n = 0, after]() mutable { return n++ >= after; };
+    const auto done = run_jobs(with);
+    ASSERT_TRUE(done.at(4).error.has_value()) << after;
+    EXPECT_EQ(done.at(4).error->code, ErrorCode::kCancelled);
+    EXPECT_EQ(done.at(3).token_ids, expected.at(3).token_ids);
+    EXPECT_EQ(done.at(5).token_ids, expected.at(5).token_ids);
+  }
+}
+
+TEST(SchedulerTest, TheThinkBudgetPutsTheClosingTagInOrEndsTheSample) {
+  Job job = job_for(2);
+  job.max_tokens = 40;
+  job.think.open = "[";  // no letter of the vocabulary
+  job.think.close = "BCB";
+  job.think.starts_open = true;
+  const auto plain = run_jobs({job}).at(2);
+  ASSERT_EQ(plain.content.find("BCB"), std::string::npos);
+  job.think.budget = 5;
+  const auto ended = run_jobs({job}).at(2);
+  EXPECT_EQ(ended.finish_reason, "think_budget");
+  EXPECT_EQ(ended.content, plain.content.substr(0, 5));
+  job.think_close = {1, 2, 1};
+  job.logprobs = 0;
+  const auto forced = run_jobs({job}).at(2);
+  EXPECT_TRUE(forced.think_close_forced);
+  EXPECT_EQ(forced.content.substr(0, 8), plain.content.substr(0, 5) + "BCB");
+  EXPECT_GT(forced.token_ids.size(), 8u);
+  EXPECT_NE(forced.finish_reason, "think_budget");
+  ASSERT_EQ(forced.logprobs.size(), forced.token_ids.size());
+  EXPECT_TRUE(std::isnan(forced.logprobs[5].logprob));  // nobody drew it
+}
+
+TEST(SchedulerTest, LogprobsAreThoseOfTheUntemperedDistribution) {
+  Job job = job_for(2);
+  job.sampler.temperature = 0.1;
+  job.logprobs = 3;
+  const auto done = run_jobs({job}).at(2);
+  ASSERT_EQ(done.logprobs.size(), done.token_ids.size());
+  for (std::size_t i = 0; i < done.logprobs.size(); ++i) {
+    const TokenLogprob& token = done.logprobs[i];
+    ASSERT_EQ(token.top.size(), 3u);
+    EXPECT_GE(token.top[0].second, token.top[1].second);
+    EXPECT_LT(token.logprob, 0);
+    // 40 tokens with logits within 3: none has more than e^3 / (e^3 + 39).
+    EXPECT_LT(token.top[0].second, std::log(std::exp(3.0) / (std::exp(3.0) + 39)) + 1e-9);
+    EXPECT_GE(token.top[0].second, token.logprob);
+  }
 }
 
 TEST(SchedulerTest, ASampleThatCannotFitFailsAloneAndTheOthersGoOn) {

@@ -36,6 +36,7 @@ Schedule random_schedule(std::uint64_t round, std::int64_t longest_tokens) {
   schedule.runner.share_attention = draw(4) != 0;
   schedule.runner.keep_prefixes = draw(4) != 0;
   schedule.scheduler.share_prompts = draw(4) != 0;
+  schedule.scheduler.plans_growth = draw(2) != 0;
   schedule.order = static_cast<std::uint64_t>(draw(3));
   return schedule;
 }
