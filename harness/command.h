@@ -31,6 +31,7 @@ void add_serve_mock_commands(CLI::App& app, Action& action);   // serve-mock
 void add_compare_commands(CLI::App& app, Action& action);      // compare, gate
 void add_export_commands(CLI::App& app, Action& action);       // export
 void add_report_commands(CLI::App& app, Action& action);       // report, leaderboard
+void add_plan_command(CLI::App& app, Action& action);          // plan
 void add_import_commands(CLI::App& app, Action& action);       // import
 
 }  // namespace r1eval

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/waiting_threads.h"
+#include "harness/import.h"
 #include "results/run_store.h"
 #include "results/text_metrics.h"
 
@@ -149,6 +150,11 @@ Verdict grade_record(const Plan& plan, const PlannedSample& sample, const Sample
   const Item& item = planned.data.items[static_cast<std::size_t>(sample.item)];
   request.item = item.id;
   request.load_tests = [&] { return read_item_tests(planned.task, item); };
+  if (request.target == kNoGold) {
+    verdict.rule = "no_gold";
+    verdict.evidence = "the imported records hold no gold for this item";
+    return verdict;
+  }
   if (const Status readable = planned.grader->check_target(request); !readable) {
     verdict.outcome = Outcome::kUnscored;
     verdict.rule = "unreadable_gold";

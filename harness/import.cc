@@ -88,8 +88,12 @@ Status write_local_task(const ForeignTask& task, const std::string& grader,
   for (const auto& [id, item] : task.items) {
     OrderedJson row;
     row["id"] = id;
-    row["question"] = item.question;
-    row["target"] = item.gold;
+    row["question"] = item.question.find_first_not_of(" \t\r\n") == std::string::npos
+                          ? std::string(kNoQuestion)
+                          : item.question;
+    row["target"] = item.gold.find_first_not_of(" \t\r\n") == std::string::npos
+                        ? std::string(kNoGold)
+                        : item.gold;
     row["subject"] = item.subject;
     row["cluster"] = item.cluster;
     has_cluster = has_cluster || !item.cluster.empty();

@@ -19,6 +19,11 @@
 
 namespace r1eval {
 
+// Stand in the rows of an imported task where the records hold no question, or no gold: such items
+// are matched by id alone, or stay unscored.
+inline constexpr std::string_view kNoQuestion = "(the records do not hold this question)";
+inline constexpr std::string_view kNoGold = "(the records do not hold this gold)";
+
 struct ForeignSample {
   std::string task;
   std::string item;

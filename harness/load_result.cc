@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "harness/import.h"
 #include "harness/run.h"
 #include "results/baseline.h"
 #include "results/run_store.h"
@@ -209,7 +210,7 @@ Result<LoadedRun> load_run(const std::string& directory, const LoadOptions& opti
     for (const std::int64_t i : planned.items) {
       const Item& item = planned.data.items[static_cast<std::size_t>(i)];
       infos[item.id] = {item.cluster, item.stratum, {}};
-      questions[item.id] = question_hash(item.question);
+      questions[item.id] = item.question == kNoQuestion ? "" : question_hash(item.question);
     }
     const std::vector<GradedSample>& samples = run.graded.samples[name];
     task.items = fold_item_results(samples, infos);

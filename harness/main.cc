@@ -37,6 +37,7 @@ int parse_and_run(int argc, char** argv) {
   add_compare_commands(app, action);
   add_export_commands(app, action);
   add_import_commands(app, action);
+  add_plan_command(app, action);
   add_report_commands(app, action);
   CLI::App* version = app.add_subcommand("version", "print the version");
   version->callback([&action] {

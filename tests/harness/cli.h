@@ -25,6 +25,7 @@ inline CliResult cli(std::vector<std::string> arguments) {
   add_compare_commands(app, action);
   add_export_commands(app, action);
   add_import_commands(app, action);
+  add_plan_command(app, action);
   add_report_commands(app, action);
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
   testing::internal::CaptureStdout();

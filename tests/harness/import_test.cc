@@ -210,6 +210,24 @@ TEST(ReportTest, HostileTextStaysText) {
   EXPECT_NE(csv.find("'=cmd"), std::string::npos);
 }
 
+TEST(PlanTest, CountsAndPricesBeforeAnythingIsSent) {
+  const CliResult result =
+      cli({"plan", "--task", "mini_math", "--k", "4", "--tokens", "1000", "--price-in", "1",
+           "--price-out", "2", "--tokens-per-second", "100", "--json"});
+  ASSERT_EQ(result.code, kExitOk);
+  const Json line = parse_json(result.out).value();
+  EXPECT_EQ(line["requests"], 312);
+  EXPECT_EQ(line["completion_tokens"], 312000);
+  EXPECT_NEAR(line["hours"].get<double>(), 3120.0 / 3600, 1e-12);
+  EXPECT_NEAR(line["cost"].get<double>(), (line["prompt_tokens"].get<double>() + 2 * 312000) / 1e6,
+              1e-6);
+  const Json& task = line["tasks"]["mini_math"];
+  EXPECT_GT(task["mde_new_items"].get<double>(), task["mde_new_items_twins"].get<double>());
+  const Json single =
+      parse_json(cli({"plan", "--task", "mini_math", "--k", "1", "--json"}).out).value();
+  EXPECT_TRUE(single["tasks"]["mini_math"]["mde_these_items"].is_null());
+}
+
 TEST(LeaderboardTest, OverlappingIntervalsShareARank) {
   const TempDir dir;
   const auto board = [&](const std::string& name, double value, double low, double high) {
