@@ -407,6 +407,9 @@ def main():
         return
     if not (args.vectors or args.choice or args.worked):
         parser.error("nothing to do: give --vectors, --choice or --worked")
+    unknown = [name for name in args.peers.split(",") if name and name not in LOADERS]
+    if unknown:
+        parser.error(f"--peers: no peer is called {unknown[0]!r}; there are {', '.join(LOADERS)}")
     scratch = None
     if not args.venv:
         scratch = tempfile.mkdtemp(prefix="peers-")
