@@ -85,19 +85,17 @@ bool is_blank(std::string_view s) {
 
 namespace {
 
+// What decorates an answer on either side.
+bool is_decoration(char c) {
+  return std::string_view("`\":*='_|>").find(c) != npos;
+}
+
 // Bytes of decoration that s begins with, or 0.
 std::size_t decoration_before(std::string_view s) {
+  if (is_decoration(s.front())) {
+    return 1;
+  }
   switch (s.front()) {
-    case '`':
-    case '"':
-    case ':':
-    case '*':
-    case '=':
-    case '\'':
-    case '_':
-    case '|':
-    case '>':
-      return 1;
     case '\\':
       return s.starts_with("\\\"") ? 2 : 0;
     case '\xE2':
@@ -115,22 +113,8 @@ std::size_t decoration_before(std::string_view s) {
 
 // Bytes of decoration, or of a sentence's end, that s ends with, or 0.
 std::size_t decoration_after(std::string_view s) {
-  switch (s.back()) {
-    case '`':
-    case '"':
-    case ':':
-    case '*':
-    case '=':
-    case '\'':
-    case '_':
-    case '|':
-    case '>':
-    case '.':
-    case ',':
-    case ';':
-      return 1;
-    default:
-      break;
+  if (is_decoration(s.back()) || std::string_view(".,;").find(s.back()) != npos) {
+    return 1;
   }
   if (static_cast<unsigned char>(s.back()) < 0x80) {
     return 0;

@@ -3,36 +3,21 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <random>
 #include <vector>
 
 #include "engine/cpu/cpu_runner.h"
-#include "tests/engine/cpu/gguf_builder.h"
+#include "tests/engine/cpu/tiny_runner.h"
 
 namespace r1eval {
 namespace {
 
 std::unique_ptr<CpuRunner> make_tiny(int threads, Numerics numerics,
                                      std::int64_t cache_tokens = 8192) {
-  static const std::string bytes = tiny_model().build();
-  const auto file = GgufFile::parse(std::as_bytes(std::span(bytes)), "tiny");
-  EXPECT_TRUE(file) << file.error().message;
   CpuRunnerOptions options;
   options.threads = threads;
   options.numerics = numerics;
   options.cache_tokens = cache_tokens;
-  auto made = make_cpu_runner(file.value(), options);
-  EXPECT_TRUE(made) << made.error().message;
-  return std::move(made).value();
-}
-
-std::vector<TokenId> some_tokens(std::size_t n, std::uint32_t seed) {
-  std::mt19937 random(seed);
-  std::vector<TokenId> tokens;
-  for (std::size_t i = 0; i < n; ++i) {
-    tokens.push_back(static_cast<TokenId>(random() % 97U));
-  }
-  return tokens;
+  return make_tiny(options);
 }
 
 std::vector<float> step_one(CpuRunner& runner, SequenceId id, std::span<const TokenId> tokens) {

@@ -3,37 +3,22 @@
 
 #include <algorithm>
 #include <cstring>
-#include <random>
 #include <vector>
 
 #include "engine/cpu/attention_plan.h"
 #include "engine/cpu/cpu_runner.h"
 #include "kernels/kernels.h"
-#include "tests/engine/cpu/gguf_builder.h"
+#include "tests/engine/cpu/tiny_runner.h"
 
 namespace r1eval {
 namespace {
 
 std::unique_ptr<CpuRunner> make_tiny(int threads, Numerics numerics, bool shares) {
-  static const std::string bytes = tiny_model().build();
-  const auto file = GgufFile::parse(std::as_bytes(std::span(bytes)), "tiny");
-  EXPECT_TRUE(file) << file.error().message;
   CpuRunnerOptions options;
   options.threads = threads;
   options.numerics = numerics;
   options.share_attention = shares;
-  auto made = make_cpu_runner(file.value(), options);
-  EXPECT_TRUE(made) << made.error().message;
-  return std::move(made).value();
-}
-
-std::vector<TokenId> some_tokens(std::size_t n, std::uint32_t seed) {
-  std::mt19937 random(seed);
-  std::vector<TokenId> tokens;
-  for (std::size_t i = 0; i < n; ++i) {
-    tokens.push_back(static_cast<TokenId>(random() % 97U));
-  }
-  return tokens;
+  return make_tiny(options);
 }
 
 // Two questions behind a common beginning, several samples each, and a stranger: every sample's
