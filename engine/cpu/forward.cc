@@ -1,7 +1,7 @@
 // The forward step. See forward.h.
 //
 // A step is a fixed list of phases, each a loop over tokens, row tiles or (token, head) pairs that
-// the team divides; between them stands a barrier. All columns of the step pass through a row tile
+// the team divides, one after the other. All columns of the step pass through a row tile
 // while it is in the first-level cache, so a step reads every weight from memory once, whatever the
 // batch.
 //
@@ -76,7 +76,7 @@ void Forward::run(ThreadTeam& team, std::span<const StepToken> tokens, const Hea
   attention_.make(tokens, config_->n_heads / shape.n_kv_heads, shape.n_kv_heads, team.size(),
                   shares_attention_);
   step_.attention = &attention_;
-  team.run([&](int) { walk(); });
+  team.run([&] { walk(); });
 }
 
 void Forward::walk() {

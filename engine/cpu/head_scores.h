@@ -43,7 +43,7 @@ class HeadScores {
   void begin(const kernels::KernelTable& kernels, std::int64_t n_real,
              std::span<const RowTarget> targets, std::span<TokenScore> scores);
 
-  // By all threads of the team: scores rows [row, row + n), whose columns are 0 to n - 1.
+  // Scores rows [row, row + n), whose columns are 0 to n - 1.
   void run(ThreadTeam& team, std::int64_t row, std::int64_t n, const BlockProduct& product);
 
   // The logarithm of the sum of exp over the real tokens of a whole row of logits.

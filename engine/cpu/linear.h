@@ -1,7 +1,7 @@
 // Linear layers of a step: weights with their bias, columns of input, and products of several
 // matrices as one phase.
 //
-// Threads  products() is called by every thread of the team with the same arguments.
+// Threads  products() is called by the one that walks the step.
 #pragma once
 
 #include <cstddef>

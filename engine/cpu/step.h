@@ -1,9 +1,7 @@
 // What the layers of one step share: the batch's tokens, the residual stream, the means to compute.
 //
 // Shapes   T tokens of the step, at most max_tokens; D hidden_dim. Rows of one token each, float32.
-// Threads  every thread of the team walks the same layers; the object does not change meanwhile,
-// and
-//          threads write disjoint rows between two barriers.
+// Threads  one walks the layers; within a phase, the team's threads write disjoint rows.
 #pragma once
 
 #include <cstddef>

@@ -21,7 +21,7 @@ struct MlpWeights {
 
 std::int64_t dense_mlp_scratch_bytes(const ModelConfig& config, std::int64_t max_tokens);
 
-// Called by every thread. `norm` (D) is the gain of the norm before it.
+// `norm` (D) is the gain of the norm before it.
 Pending dense_mlp(const Step& step, const float* norm, const MlpWeights& weights,
                   const Pending& before);
 

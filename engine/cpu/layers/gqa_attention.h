@@ -25,7 +25,7 @@ struct GqaWeights {
 
 std::int64_t gqa_scratch_bytes(const ModelConfig& config, std::int64_t max_tokens);
 
-// Called by every thread. Returns what it leaves in `projected`.
+// Returns what it leaves in `projected`.
 Pending gqa_attention(const Step& step, const GqaWeights& weights, std::int64_t layer,
                       const Pending& before);
 

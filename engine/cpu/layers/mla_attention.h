@@ -37,7 +37,7 @@ struct MlaWeights {
 
 std::int64_t mla_scratch_bytes(const ModelConfig& config, std::int64_t max_tokens);
 
-// Called by every thread. Returns what it leaves in `projected`.
+// Returns what it leaves in `projected`.
 Pending mla_attention(const Step& step, const MlaWeights& weights, std::int64_t layer,
                       const Pending& before);
 

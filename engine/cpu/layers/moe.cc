@@ -134,7 +134,7 @@ Pending moe(const Step& step, const float* norm, const MoeWeights& w, const Pend
           s.scores + token * (2 * e.n_routed + e.router.n_groups), s.chosen + token * e.n_used,
           s.weights + token * e.n_used);
   });
-  step.team->phase(1, 1, [&](std::int64_t, std::int64_t) { sort_by_expert(e, n, s); });
+  sort_by_expert(e, n, s);
 
   const std::int64_t n_rows = n * e.n_used;
   const std::int64_t row_grain = grain_for(n_rows, step.team->size(), 1);

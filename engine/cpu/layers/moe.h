@@ -34,7 +34,6 @@ struct MoeWeights {
 
 std::int64_t moe_scratch_bytes(const ModelConfig& config, std::int64_t max_tokens);
 
-// Called by every thread.
 Pending moe(const Step& step, const float* norm, const MoeWeights& weights, const Pending& before);
 
 }  // namespace r1eval::cpu

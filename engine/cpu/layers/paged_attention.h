@@ -21,7 +21,7 @@ struct PagedAttention {
   std::int64_t out_dim = 0;
 };
 
-// Called by every thread: one phase.
+// One phase.
 void attend_to_cache(const Step& step, std::int64_t layer, const PagedAttention& attention);
 
 }  // namespace r1eval::cpu
