@@ -33,7 +33,32 @@ bool same_question(const ItemResult& a, const ItemResult& b) {
   return a.question.empty() || b.question.empty() || a.question == b.question;
 }
 
+// By id at equal places, as two runs of one dataset have them: no table is needed.
+bool pair_in_step(const TaskResult& a, const TaskResult& b, Pairing& pairing) {
+  if (a.items.size() != b.items.size()) {
+    return false;
+  }
+  for (std::size_t i = 0; i < a.items.size(); ++i) {
+    const ItemResult& x = a.items[i];
+    const ItemResult& y = b.items[i];
+    if (x.id != y.id || !same_question(x, y) || (i > 0 && !(a.items[i - 1].id < x.id))) {
+      pairing = {};
+      return false;
+    }
+    if (x.k > 0 && y.k > 0) {
+      pairing.pairs.push_back({&x, &y});
+    } else {
+      pairing.only_a.push_back(&x);
+    }
+  }
+  return true;
+}
+
 Pairing pair_items(const TaskResult& a, const TaskResult& b) {
+  Pairing pairing;
+  if (pair_in_step(a, b, pairing)) {
+    return pairing;
+  }
   std::unordered_map<std::string, const ItemResult*> by_id;
   for (const ItemResult& item : b.items) {
     by_id.emplace(item.id, &item);
@@ -41,7 +66,6 @@ Pairing pair_items(const TaskResult& a, const TaskResult& b) {
   std::set<const ItemResult*> used;
   std::vector<Pair> found;
   std::vector<const ItemResult*> unmatched;
-  Pairing pairing;
   for (const ItemResult& item : a.items) {
     const auto other = by_id.find(item.id);
     if (other != by_id.end() && same_question(item, *other->second)) {
@@ -92,14 +116,23 @@ Pairing pair_items(const TaskResult& a, const TaskResult& b) {
 }
 
 std::vector<std::int64_t> codes_of(const std::vector<Pair>& pairs, bool of_strata, bool& any) {
-  std::map<std::string, std::int64_t> codes;
   std::vector<std::int64_t> out;
-  any = false;
+  any = std::any_of(pairs.begin(), pairs.end(), [&](const Pair& pair) {
+    return of_strata ? !pair.a->stratum.empty() || !pair.b->stratum.empty()
+                     : !pair.a->cluster.empty() || !pair.b->cluster.empty();
+  });
+  if (!any) {  // each item a cluster of its own; one stratum
+    out.assign(pairs.size(), 0);
+    if (!of_strata) {
+      std::iota(out.begin(), out.end(), std::int64_t{0});
+    }
+    return out;
+  }
+  std::map<std::string, std::int64_t> codes;
   for (const Pair& pair : pairs) {
     const std::string& named = of_strata
                                    ? (pair.b->stratum.empty() ? pair.a->stratum : pair.b->stratum)
                                    : (pair.b->cluster.empty() ? pair.a->cluster : pair.b->cluster);
-    any = any || !named.empty();
     const std::string name = named.empty() && !of_strata ? "\n" + pair.a->id : named;
     out.push_back(codes.emplace(name, static_cast<std::int64_t>(codes.size())).first->second);
   }
@@ -130,10 +163,12 @@ Spread spread_of_new_items(const std::vector<Pair>& pairs, const std::vector<dou
   Spread spread;
   bool has_strata = false;
   const std::vector<std::int64_t> strata = codes_of(pairs, true, has_strata);
-  const std::set<std::int64_t> names(clusters.begin(), clusters.end());
+  // Codes count up from 0.
+  const auto n_names = static_cast<std::size_t>(
+      clusters.empty() ? 0 : 1 + *std::max_element(clusters.begin(), clusters.end()));
   const std::optional<double> plain = se_population(d);
-  const bool is_clustered = has_clusters && names.size() < d.size();
-  spread.n_units = static_cast<std::int64_t>(is_clustered ? names.size() : d.size());
+  const bool is_clustered = has_clusters && n_names < d.size();
+  spread.n_units = static_cast<std::int64_t>(is_clustered ? n_names : d.size());
   if (is_clustered) {
     spread.se = se_clustered(d, clusters);
     if (spread.se && plain && *plain > 0) {
@@ -323,7 +358,6 @@ Result<TaskComparison> compare_task(const TaskResult& a, const TaskResult& b,
                     pairing.n_changed > 0 ? ", the same ids with other questions" : ""));
   }
   std::vector<double> d;
-  std::vector<double> products_a;
   bool single = true;  // k = 1 everywhere
   bool lone_item = false;
   bool is_binary = true;
@@ -348,10 +382,12 @@ Result<TaskComparison> compare_task(const TaskResult& a, const TaskResult& b,
                             "--about new-items, or run with --k 4",
                             a.task));
   }
-  out.a = score_of(pairs, true);
-  out.b = score_of(pairs, false);
   out.delta = mean(d);
-  out.variance = variance_of(pairs, d);
+  if (!options.bounds_only) {
+    out.a = score_of(pairs, true);
+    out.b = score_of(pairs, false);
+    out.variance = variance_of(pairs, d);
+  }
   bool has_clusters = false;
   const std::vector<std::int64_t> clusters = codes_of(pairs, false, has_clusters);
   const bool about_these = options.about == Question::kTheseItems;
@@ -393,10 +429,12 @@ Result<TaskComparison> compare_task(const TaskResult& a, const TaskResult& b,
     *bound = std::clamp(*bound, -1.0, 1.0);
   }
 
+  if (options.bounds_only) {
+    return out;
+  }
+
   // Tests.
-  if (!options.with_tests) {
-    out.p_method = "none";
-  } else if (about_these) {
+  if (about_these) {
     // Samples that never differ within an item do not show that nothing varies.
     const double spread_of_p = se > 0 ? se : spread.guard;
     const double t = out.delta / spread_of_p;
@@ -453,7 +491,7 @@ Result<TaskComparison> compare_task(const TaskResult& a, const TaskResult& b,
       out.correlation = std::clamp((sa * sa + sb * sb - sd * sd) / (2 * sa * sb), -1.0, 1.0);
     }
   }
-  if (se > 0 && options.with_tests) {
+  if (se > 0) {
     // The standard deviation that gives this standard error with this many units. About these items
     // the degrees of freedom are those of the samples.
     const std::int64_t n =

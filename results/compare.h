@@ -90,7 +90,7 @@ struct CompareOptions {
   double alpha = 0.05;           // one-sided, of the bounds that gates use
   std::int64_t n_draws = 10000;  // of the bootstrap; 0: none
   std::uint64_t seed = 0;
-  bool with_tests = true;  // p-values and detectable differences
+  bool bounds_only = false;  // delta, its interval and the bounds, and nothing else
 };
 
 struct ItemPair {
