@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/log.h"
+#include "harness/cli_kernels.h"
 #include "harness/command.h"
 #include "harness/exit_codes.h"
 #include "harness/version.h"
@@ -39,6 +40,7 @@ int parse_and_run(int argc, char** argv) {
   add_import_commands(app, action);
   add_plan_command(app, action);
   add_report_commands(app, action);
+  add_kernels_commands(app, action);
   CLI::App* version = app.add_subcommand("version", "print the version");
   version->callback([&action] {
     action = [] {

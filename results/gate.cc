@@ -255,6 +255,13 @@ Result<GateReport> gate_runs(const RunScores& candidate, const RunScores& baseli
   return report;
 }
 
+void add_side_gate(GateReport& report, SideGate side) {
+  if (side.verdict == GateVerdict::kFail || report.verdict == GateVerdict::kPass) {
+    report.verdict = side.verdict;
+  }
+  report.side_gates.push_back(std::move(side));
+}
+
 OrderedJson comparison_json(const TaskComparison& c) {
   const auto side = [](const Score& score, std::int64_t k) {
     return OrderedJson{{"value", score.value},

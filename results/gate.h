@@ -78,6 +78,9 @@ Result<GateReport> gate_runs(const RunScores& candidate, const RunScores& baseli
                              const std::map<std::string, double>& margins,
                              const std::vector<SideLimit>& limits, const GateOptions& options);
 
+// Adds a side gate that was decided elsewhere (kernels); the whole is as bad as its worst part.
+void add_side_gate(GateReport& report, SideGate side);
+
 // What a comparison says, for machines: fields of `compare --json` and, for a gate, of gate.json.
 OrderedJson comparison_json(const TaskComparison& comparison);
 OrderedJson differences_json(const std::vector<Difference>& differences);
