@@ -1,5 +1,5 @@
 // Publishing, claiming and waiting; when a helper sits out. See thread_team.h.
-#include "engine/cpu/thread_team.h"
+#include "kernels/cpu/thread_team.h"
 
 #include <ctime>
 
