@@ -52,6 +52,7 @@ class EmbeddedBackend : public Backend {
     runner.cache_tokens = std::max(
         context_tokens_, std::min(max_sequences_ * context_tokens_, kCacheBytes / token_bytes));
     runner.max_step_tokens = std::max<std::int64_t>(512, max_sequences_ + 256);
+    runner.max_logit_rows = max_sequences_;  // what the scheduler asks for
     runner.memory_bytes = options.memory_bytes;
     runner.real_tokens = tokenizer_->vocab_size();
     R1_TRY(const std::string sha256, checkpoint_sha256(*checkpoint));

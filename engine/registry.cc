@@ -23,14 +23,21 @@ std::string file_stem(const std::string& path) {
 
 }  // namespace
 
+constexpr std::string_view kMock = "mock:";
+
+bool names_endpoint(const BackendOptions& options) {
+  const std::string& model = options.model;
+  return !model.starts_with(kMock) &&
+         (!options.base_url.empty() || model.find("@http://") != std::string::npos ||
+          model.find("@https://") != std::string::npos);
+}
+
 Result<std::unique_ptr<Backend>> open_backend(const BackendOptions& options) {
   const std::string& model = options.model;
-  constexpr std::string_view kMock = "mock:";
   if (model.starts_with(kMock)) {
     return open_mock_backend(model.substr(kMock.size()), options);
   }
-  if (!options.base_url.empty() || model.find("@http://") != std::string::npos ||
-      model.find("@https://") != std::string::npos) {
+  if (names_endpoint(options)) {
     return open_openai_backend(options);
   }
   R1_TRY(const Catalog catalog, Catalog::open());

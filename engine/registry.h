@@ -39,6 +39,9 @@ struct BackendOptions {
   std::string think_close;
 };
 
+// Whether `options` name an endpoint, without asking it anything.
+bool names_endpoint(const BackendOptions& options);
+
 // Opens and probes the backend: files are read and checked, an endpoint's model list is asked for.
 // Errors: kNotFound with the nearest names, kUnavailable, kUnsupported, kResourceExhausted.
 Result<std::unique_ptr<Backend>> open_backend(const BackendOptions& options);

@@ -80,6 +80,7 @@ struct Measured {
   double prefill_cpu_s = 0;
   double decode_s = 0;
   double decode_cpu_s = 0;
+  StepTimes decode_parts;
 
   double job_s() const { return prefill_s + decode_s; }
 
@@ -129,6 +130,7 @@ Result<Measured> round(CpuRunner& runner, const EngineFlags& flags, std::int64_t
   measured.prefill_cpu_s = cpu_seconds() - cpu;
   started = steady_clock().now();
   cpu = cpu_seconds();
+  const StepTimes before = runner.times();
   std::vector<TokenId> tokens(static_cast<std::size_t>(batch));
   for (std::int64_t i = 0; i < flags.new_tokens; ++i) {
     std::vector<StepChunk> chunks;
@@ -142,6 +144,9 @@ Result<Measured> round(CpuRunner& runner, const EngineFlags& flags, std::int64_t
   }
   measured.decode_s = steady_clock().now() - started;
   measured.decode_cpu_s = cpu_seconds() - cpu;
+  const StepTimes after = runner.times();
+  measured.decode_parts = {after.total_s - before.total_s, after.products_s - before.products_s,
+                           after.attention_s - before.attention_s};
   for (const SequenceId sequence : sequences) {
     runner.close_sequence(sequence);
   }
@@ -204,7 +209,9 @@ Status bench_engine(const EngineFlags& flags) {
   options.cache_tokens =
       widest * (std::max(flags.prompt_tokens, flags.shared_prompt) + flags.new_tokens + 64);
   options.max_step_tokens = std::max<std::int64_t>(512, widest);
+  options.max_logit_rows = widest;
   options.keep_prefixes = false;  // every round computes its prompts
+  options.times_steps = true;
   R1_TRY(const std::unique_ptr<CpuRunner> runner, make_cpu_runner(path, options));
   const CpuRunnerInfo info = runner->info();
   OrderedJson out = {
@@ -218,8 +225,8 @@ Status bench_engine(const EngineFlags& flags) {
   if (!flags.json) {
     std::printf("%s, %s, %d threads, %.0f MB of weights\n", flags.model.c_str(), info.isa.c_str(),
                 info.threads, static_cast<double>(info.weight_bytes) / 1e6);
-    std::printf("%6s %12s %14s %12s %10s\n", "batch", "decode tok/s", "tok/CPU-second",
-                "prefill tok/s", "ms/step");
+    std::printf("%6s %12s %14s %13s %8s   %s\n", "batch", "decode tok/s", "tok/CPU-second",
+                "prefill tok/s", "ms/step", "projections, attention, other");
   }
   for (const std::int64_t batch : flags.batch) {
     R1_TRY(const Rounds rounds, all_rounds(*runner, flags, batch));
@@ -234,6 +241,11 @@ Status bench_engine(const EngineFlags& flags) {
         {"prefill_tokens_per_s", n_prompt / median.prefill_s},
         {"prefill_tokens_per_cpu_s", n_prompt / std::max(1e-9, median.prefill_cpu_s)},
         {"ms_per_step", 1000 * median.decode_s / static_cast<double>(flags.new_tokens)}};
+    const StepTimes& parts = median.decode_parts;
+    const double total = std::max(1e-9, parts.total_s);
+    row["share_projections"] = parts.products_s / total;
+    row["share_attention"] = parts.attention_s / total;
+    row["share_other"] = (parts.total_s - parts.products_s - parts.attention_s) / total;
     if (rounds.private_job_s > 0) {
       row["job_s"] = median.job_s();
       row["private_job_s"] = rounds.private_job_s;
@@ -245,9 +257,12 @@ Status bench_engine(const EngineFlags& flags) {
     }
     out["results"].push_back(row);
     if (!flags.json) {
-      std::printf("%6ld %12.1f %14.1f %12.1f %10.2f\n", static_cast<long>(batch),
-                  row["tokens_per_s"].get<double>(), row["tokens_per_cpu_s"].get<double>(),
-                  row["prefill_tokens_per_s"].get<double>(), row["ms_per_step"].get<double>());
+      std::printf("%6ld %12.1f %14.1f %13.1f %8.2f   %.0f %%, %.0f %%, %.0f %%\n",
+                  static_cast<long>(batch), row["tokens_per_s"].get<double>(),
+                  row["tokens_per_cpu_s"].get<double>(), row["prefill_tokens_per_s"].get<double>(),
+                  row["ms_per_step"].get<double>(), 100 * row["share_projections"].get<double>(),
+                  100 * row["share_attention"].get<double>(),
+                  100 * row["share_other"].get<double>());
       if (rounds.private_job_s > 0) {
         std::printf(
             "       prompt and decoding %.2f s; with a prompt of its own for each sequence "

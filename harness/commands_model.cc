@@ -306,13 +306,16 @@ Result<int> render_template(const Flags& flags) {
 
 // ---- the forward pass ---------------------------------------------------------------------------
 
-Result<std::unique_ptr<CpuRunner>> open_runner(const Flags& flags, std::int64_t cache_tokens) {
+// max_rows: of logits in one step; 0: one for each token.
+Result<std::unique_ptr<CpuRunner>> open_runner(const Flags& flags, std::int64_t cache_tokens,
+                                               std::int64_t max_rows) {
   R1_TRY(const std::string path, model_path(flags.model));
   CpuRunnerOptions options;
   options.numerics = flags.numerics == "reference" ? Numerics::kReference : Numerics::kFast;
   options.threads = static_cast<int>(flags.threads);
   options.cache_tokens = cache_tokens;
   options.max_step_tokens = 256;
+  options.max_logit_rows = max_rows;
   options.memory_bytes = flags.memory;
   options.real_tokens = flags.real_tokens;
   return make_cpu_runner(path, options);
@@ -358,7 +361,7 @@ Status logits(const Flags& flags) {
     rows.push_back(std::move(ids));
   }
   R1_TRY(const std::unique_ptr<CpuRunner> runner,
-         open_runner(flags, static_cast<std::int64_t>(longest) + 64));
+         open_runner(flags, static_cast<std::int64_t>(longest) + 64, 0));
   const auto vocab = static_cast<std::size_t>(runner->vocab_size());
   std::string data;
   for (const std::vector<TokenId>& row : rows) {
@@ -393,7 +396,7 @@ Status logits(const Flags& flags) {
 Result<int> loglikelihood(Flags flags) {
   R1_TRY(const std::unique_ptr<Tokenizer> tokenizer, open_tokenizer(flags.model, ""));
   flags.real_tokens = tokenizer->vocab_size();
-  R1_TRY(const std::unique_ptr<CpuRunner> runner, open_runner(flags, 32768));
+  R1_TRY(const std::unique_ptr<CpuRunner> runner, open_runner(flags, 32768, 1));
   // Lines of one batch are scored together, so that choices after one context share it.
   return run_jsonl_batch_filter(
       stdin, stdout, [&](std::span<const Json* const> lines) -> std::vector<Result<OrderedJson>> {
@@ -446,7 +449,9 @@ Status generate(const Flags& flags) {
   R1_TRY(const std::unique_ptr<Tokenizer> tokenizer, checkpoint->tokenizer());
   Flags with_vocabulary = flags;
   with_vocabulary.real_tokens = tokenizer->vocab_size();
-  R1_TRY(const std::unique_ptr<CpuRunner> runner, open_runner(with_vocabulary, flags.cache_tokens));
+  const std::int64_t max_sequences = std::min<std::int64_t>(flags.n, 64);
+  R1_TRY(const std::unique_ptr<CpuRunner> runner,
+         open_runner(with_vocabulary, flags.cache_tokens, max_sequences));
   std::string text = flags.prompt;
   if (text == "-" || text.empty()) {
     text.clear();
@@ -479,7 +484,7 @@ Status generate(const Flags& flags) {
                             runner->context_tokens() - 1));
   }
   SchedulerOptions scheduler_options;
-  scheduler_options.max_sequences = std::min<std::int64_t>(flags.n, 64);
+  scheduler_options.max_sequences = max_sequences;
   scheduler_options.share_prompts = !flags.no_sharing;
   Scheduler scheduler(*runner, vocabulary_of(*tokenizer, runner->vocab_size()), scheduler_options);
   std::int64_t next = 0;

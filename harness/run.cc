@@ -284,6 +284,13 @@ Result<int> run_passes(const RunOptions& options) {
       }
     }
   };
+  if (names_endpoint(backend_opts)) {
+    // What no endpoint can do is said before this one is asked whether it is there.
+    Capabilities of_endpoints;
+    of_endpoints.is_endpoint = true;
+    of_endpoints.model = options.model;
+    R1_RETURN_IF_ERROR(check_abilities(plan, options, of_endpoints));
+  }
   R1_TRY(const std::unique_ptr<Backend> backend, open_backend(backend_opts));
   const Capabilities capabilities = backend->capabilities();
   const std::string prefix = assistant_prefix(options, capabilities);

@@ -408,6 +408,69 @@ void pack_tile(StoredFormat format, const PackedLayout& layout, const StoredRow*
   }
 }
 
+namespace {
+
+// A number is not finite when all bits of its exponent are set.
+template <typename Bits, Bits kExponent>
+bool all_finite(const std::byte* at, std::int64_t n) {
+  Bits found = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const Bits exponent = load<Bits>(at + i * static_cast<std::int64_t>(sizeof(Bits))) & kExponent;
+    found |= static_cast<Bits>(exponent == kExponent);
+  }
+  return found == 0;
+}
+
+// E4M3 has no infinities and two codes of NaN, which the kernels would read as 480.
+bool has_f8_nan(const std::byte* at, std::int64_t n) {
+  bool found = false;
+  for (std::int64_t i = 0; i < n; ++i) {
+    found |= (at[i] & std::byte{0x7f}) == std::byte{0x7f};
+  }
+  return found;
+}
+
+constexpr auto all_finite_f32 = all_finite<std::uint32_t, 0x7f800000U>;
+constexpr auto all_finite_f16 = all_finite<std::uint16_t, 0x7c00U>;
+constexpr auto all_finite_bf16 = all_finite<std::uint16_t, 0x7f80U>;
+
+}  // namespace
+
+bool is_finite_tile(const PackedLayout& layout, std::int64_t columns, const std::byte* tile) {
+  switch (layout.form) {
+    case PackedForm::kF32:
+      return all_finite_f32(tile, columns * kTileRows);
+    case PackedForm::kF16:
+      return all_finite_f16(tile, columns * kTileRows);
+    case PackedForm::kBF16:
+      return all_finite_bf16(tile, columns * kTileRows);
+    case PackedForm::kF8:
+      for (std::int64_t begin = 0; begin < columns; begin += kF8BlockColumns) {
+        const std::byte* block = tile + PackedLayout::f8_block_at(begin / kF8BlockColumns);
+        const std::int64_t n = std::min(columns - begin, kF8BlockColumns) * kTileRows;
+        if (!all_finite_f32(block, kTileRows) || has_f8_nan(block + 64, n)) {
+          return false;
+        }
+      }
+      return true;
+    case PackedForm::kNibbles:
+    case PackedForm::kBytes:
+    case PackedForm::kBytes16:
+      break;
+  }
+  const std::int64_t value_bytes = layout.form == PackedForm::kNibbles ? 256 : 512;
+  const std::int64_t n_scales =
+      (layout.form == PackedForm::kBytes16 ? 2 : 1) * (layout.has_offset ? 2 : 1) * kTileRows;
+  for (std::int64_t block = 0; block < columns / 32; ++block) {
+    const std::byte* scales = tile + block * layout.block_bytes() + value_bytes;
+    if (!(layout.scale_is_f16 ? all_finite_f16(scales, n_scales)
+                              : all_finite_f32(scales, n_scales))) {
+      return false;
+    }
+  }
+  return true;
+}
+
 void unpack_row(const PackedMatrix& matrix, std::int64_t row, float* out) {
   const PackedLayout& layout = matrix.layout;
   const std::byte* tile = matrix.data + row / kTileRows * matrix.tile_stride;

@@ -110,6 +110,9 @@ inline void dequantize_row(StoredFormat format, const std::byte* row, std::int64
 void pack_tile(StoredFormat format, const PackedLayout& layout, const StoredRow* rows16,
                std::int64_t columns, std::byte* tile);
 
+// Whether no value of a packed tile, or scale or offset where it has them, is infinite or NaN.
+bool is_finite_tile(const PackedLayout& layout, std::int64_t columns, const std::byte* tile);
+
 // Values of row `row` of a packed matrix: the embedding lookup. Same numbers as dequantize_row up
 // to the rounding of scale * q + offset.
 void unpack_row(const PackedMatrix& matrix, std::int64_t row, float* out);

@@ -28,6 +28,23 @@ using cpu::ModelWeights;
 using cpu::StepToken;
 using cpu::ThreadTeam;
 
+std::int64_t logit_bytes(const ModelConfig& config, std::int64_t n_rows) {
+  return n_rows * config.vocab_size * static_cast<std::int64_t>(sizeof(float));
+}
+
+// What a step works in.
+std::int64_t step_bytes(const ModelConfig& config, std::int64_t max_tokens, std::int64_t n_rows) {
+  return Forward::scratch_bytes(config, max_tokens) + logit_bytes(config, n_rows);
+}
+
+// What else a process holds: code, graders and records, and the tokenizer by its vocabulary.
+constexpr std::int64_t kProcessBytes = std::int64_t{64} << 20;
+constexpr std::int64_t kTokenBytes = 400;
+
+std::int64_t other_bytes(const ModelConfig& config) {
+  return kProcessBytes + kTokenBytes * config.vocab_size;
+}
+
 class Runner final : public CpuRunner {
  public:
   Runner(ModelConfig config, ModelWeights weights, KvCache cache, const CpuRunnerOptions& options)
@@ -35,13 +52,17 @@ class Runner final : public CpuRunner {
         weights_(std::move(weights)),
         cache_(std::move(cache)),
         max_step_tokens_(options.max_step_tokens),
+        max_logit_rows_(options.max_logit_rows),
         share_attention_(options.share_attention),
+        times_steps_(options.times_steps),
         real_tokens_(options.real_tokens),
         team_(options.threads) {}
 
   Status start() {
     R1_TRY(forward_, Forward::make(config_, weights_, cache_, max_step_tokens_));
     forward_.set_shares_attention(share_attention_);
+    forward_.set_times(times_steps_ ? &times_ : nullptr);
+    R1_TRY(logits_, cpu::Block::make(logit_bytes(config_, max_logit_rows_), "rows of logits"));
     return ok_status();
   }
 
@@ -102,21 +123,18 @@ class Runner final : public CpuRunner {
     }
     const std::size_t n_logits =
         logit_tokens_.size() * static_cast<std::size_t>(config_.vocab_size);
-    if (logits_.size() < n_logits) {
-      logits_.resize(n_logits);
-    }
     if (!tokens_.empty()) {
       const std::int64_t vocab = config_.vocab_size;
       scores_.resize(targets_.size());
       log_sums_.resize(wants_log_sums ? logit_tokens_.size() : 0);
       forward_.run(team_, tokens_,
-                   {logit_tokens_, logits_.data(), log_sums_, scored_tokens_, targets_, scores_,
-                    real_tokens_ > 0 ? std::min(real_tokens_, vocab) : vocab});
+                   {logit_tokens_, logits_.as<float>(), log_sums_, scored_tokens_, targets_,
+                    scores_, real_tokens_ > 0 ? std::min(real_tokens_, vocab) : vocab});
     }
     for (const StepChunk& chunk : chunks) {
       cache_.commit(chunk.sequence);
     }
-    return std::span<const float>(logits_.data(), n_logits);
+    return std::span<const float>(logits_.as<float>(), n_logits);
   }
 
   std::span<const TokenScore> scores() const override { return scores_; }
@@ -129,15 +147,19 @@ class Runner final : public CpuRunner {
             weights_.bytes(),
             cache_.bytes(),
             cache_.stats().n_pages * kernels::kPageTokens,
-            Forward::scratch_bytes(config_, max_step_tokens_)};
+            step_bytes(config_, max_step_tokens_, max_logit_rows_),
+            other_bytes(config_)};
   }
 
   const ModelConfig& config() const override { return config_; }
+
+  StepTimes times() const override { return times_; }
 
  private:
   // Everything that could fail, before anything changes.
   Status check(std::span<const StepChunk> chunks) const {
     std::int64_t n_tokens = 0;
+    std::int64_t n_rows = 0;
     std::int64_t n_pages = 0;
     std::set<SequenceId> seen;
     for (const StepChunk& chunk : chunks) {
@@ -176,12 +198,14 @@ class Runner final : public CpuRunner {
         }
       }
       n_tokens += n;
+      n_rows += chunk.logit_rows;
       n_pages += cache_.pages_needed(chunk.sequence, n);
     }
-    if (n_tokens > max_step_tokens_) {
-      return fail(
-          ErrorCode::kInvalidArgument,
-          fmt::format("step: {} tokens; at most {} fit in a step", n_tokens, max_step_tokens_));
+    if (n_tokens > max_step_tokens_ || n_rows > max_logit_rows_) {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("step: {} tokens with {} rows of logits; at most {} and {} fit in a "
+                              "step",
+                              n_tokens, n_rows, max_step_tokens_, max_logit_rows_));
     }
     if (n_pages > cache_.n_free()) {
       return fail(ErrorCode::kResourceExhausted,
@@ -195,15 +219,18 @@ class Runner final : public CpuRunner {
   const ModelWeights weights_;
   KvCache cache_;
   const std::int64_t max_step_tokens_;
+  const std::int64_t max_logit_rows_;
   const bool share_attention_;
+  const bool times_steps_;
+  StepTimes times_;
   const std::int64_t real_tokens_;
   ThreadTeam team_;
   Forward forward_;
+  cpu::Block logits_;  // (max_logit_rows, V)
   std::vector<StepToken> tokens_;
   std::vector<std::int64_t> logit_tokens_;
   std::vector<std::int64_t> scored_tokens_;
   std::vector<cpu::RowTarget> targets_;
-  std::vector<float> logits_;
   std::vector<double> log_sums_;
   std::vector<TokenScore> scores_;
 };
@@ -235,9 +262,6 @@ KvShape cache_shape(const ModelConfig& config, bool is_f16) {
   return shape;
 }
 
-// Rows of logits, the tokenizer, code and the small change of a process.
-constexpr std::int64_t kOtherBytes = std::int64_t{64} << 20;
-
 // Refuses what cannot fit before anything large is allocated; makes the cache smaller where the
 // budget says so.
 Status check_memory(const Checkpoint& checkpoint, const ModelConfig& config, const KvShape& shape,
@@ -245,9 +269,10 @@ Status check_memory(const Checkpoint& checkpoint, const ModelConfig& config, con
   const bool as_f32 = options.numerics == Numerics::kReference;
   R1_TRY(const std::int64_t weights, cpu::packed_weight_bytes(checkpoint, config, as_f32));
   std::int64_t pages = (options.cache_tokens + kernels::kPageTokens - 1) / kernels::kPageTokens;
-  const std::int64_t scratch = Forward::scratch_bytes(config, options.max_step_tokens);
+  const std::int64_t scratch = step_bytes(config, options.max_step_tokens, options.max_logit_rows);
+  const std::int64_t other = other_bytes(config);
   if (options.memory_bytes > 0) {
-    const std::int64_t left = options.memory_bytes - weights - scratch - kOtherBytes;
+    const std::int64_t left = options.memory_bytes - weights - scratch - other;
     pages = std::min(pages, left / shape.bytes_per_page());
     if (pages < 1) {
       return fail(
@@ -255,7 +280,7 @@ Status check_memory(const Checkpoint& checkpoint, const ModelConfig& config, con
           fmt::format("{}: a budget of {:.0f} MiB leaves no room for a cache: the weights take "
                       "{:.0f} MiB, the scratch {:.0f}, all else {:.0f}",
                       checkpoint.path(), mebibytes(options.memory_bytes), mebibytes(weights),
-                      mebibytes(scratch), mebibytes(kOtherBytes)));
+                      mebibytes(scratch), mebibytes(other)));
     }
     options.cache_tokens = pages * kernels::kPageTokens;
   }
@@ -289,6 +314,9 @@ Result<std::unique_ptr<CpuRunner>> make_cpu_runner(const Checkpoint& checkpoint,
   CpuRunnerOptions options = wished;
   if (options.threads <= 0) {
     options.threads = available_cpus();
+  }
+  if (options.max_logit_rows <= 0 || options.max_logit_rows > options.max_step_tokens) {
+    options.max_logit_rows = options.max_step_tokens;
   }
   constexpr std::int64_t kMaxStepTokens = 1 << 16;
   if (options.threads > 1024 || options.cache_tokens < 1 || options.max_step_tokens < 1 ||

@@ -76,7 +76,7 @@ void Forward::run(ThreadTeam& team, std::span<const StepToken> tokens, const Hea
   attention_.make(tokens, config_->n_heads / shape.n_kv_heads, shape.n_kv_heads, team.size(),
                   shares_attention_);
   step_.attention = &attention_;
-  team.run([&] { walk(); });
+  team.run([&] { step_.timed(&StepTimes::total_s, [&] { walk(); }); });
 }
 
 void Forward::walk() {
@@ -167,7 +167,7 @@ void Forward::head(const Pending& pending) {
     const std::int64_t n = std::min(HeadScores::kGroupRows, n_scored - row);
     fill_head_input(pending, work_.scored_tokens.subspan(static_cast<std::size_t>(row),
                                                          static_cast<std::size_t>(n)));
-    head_scores_.run(team, row, n, product);
+    step_.timed(&StepTimes::products_s, [&] { head_scores_.run(team, row, n, product); });
   }
 }
 

@@ -42,6 +42,9 @@ class Forward {
   // Whether sequences with pages in common are attended to together; changes no bit.
   void set_shares_attention(bool shares) { shares_attention_ = shares; }
 
+  // Adds up where the time of the steps goes; null, as at first: no.
+  void set_times(StepTimes* times) { step_.times = times; }
+
   // Runs `tokens` (at most max_tokens) through the layers, writes their keys and values, and does
   // the head's work.
   void run(ThreadTeam& team, std::span<const StepToken> tokens, const HeadWork& work);

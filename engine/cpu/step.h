@@ -4,16 +4,18 @@
 // Threads  one walks the layers; within a phase, the team's threads write disjoint rows.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 #include "engine/cpu/attention_plan.h"
 #include "engine/cpu/kv_cache.h"
-#include "kernels/cpu/linear.h"
+#include "engine/cpu/step_times.h"
 #include "engine/cpu/step_token.h"
-#include "kernels/cpu/thread_team.h"
 #include "engine/model/model_config.h"
+#include "kernels/cpu/linear.h"
+#include "kernels/cpu/thread_team.h"
 #include "kernels/kernels.h"
 
 namespace r1eval::cpu {
@@ -33,6 +35,7 @@ struct Step {
   std::span<const StepToken> tokens;
   const AttentionPlan* attention = nullptr;  // which query heads are computed together
   std::int64_t max_tokens = 0;
+  StepTimes* times = nullptr;  // null: not asked for
 
   float* residual = nullptr;   // (T, D)
   float* input = nullptr;      // (T, D): the residual, normalised
@@ -70,7 +73,22 @@ struct Step {
     kernels->rms_norm(residual + token * d, gain, config->rms_norm_eps, d, input + column * d);
   }
 
-  void run(std::span<const Product> all) const { products(*team, *kernels, all); }
+  void run(std::span<const Product> all) const {
+    timed(&StepTimes::products_s, [&] { products(*team, *kernels, all); });
+  }
+
+  // Adds the time that body() takes to a part of the step's.
+  template <typename Body>
+  void timed(double StepTimes::*part, const Body& body) const {
+    if (times == nullptr) {
+      body();
+      return;
+    }
+    const auto started = std::chrono::steady_clock::now();
+    body();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+    times->*part += took.count();
+  }
 };
 
 }  // namespace r1eval::cpu

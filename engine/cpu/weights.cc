@@ -117,6 +117,9 @@ struct VectorJob {
   RowOrder order;
 };
 
+// Of packed weights, after which the pages of the file that they came from are given back.
+constexpr std::int64_t kReleaseBytes = std::int64_t{32} << 20;
+
 class Plan {
  public:
   Plan(const Checkpoint& checkpoint, const ModelConfig& config, bool as_f32)
@@ -169,24 +172,56 @@ class Plan {
       }
       next += rounded(n * 4);
     }
-    R1_RETURN_IF_ERROR(no_fp8_nan());
-    for (const MatrixJob& job : matrices_) {
-      if (!job.transposes) {
-        parallel_for_index(
-            job.out->n_tiles(), [&](std::int64_t tile) { fill_tile(job, tile); }, 8);
+    // The file's pages are given back as we go: the process never holds both forms of the weights.
+    std::int64_t n_unreleased = 0;
+    for (std::size_t i = 0; i < matrices_.size(); ++i) {
+      const MatrixJob& job = matrices_[i];
+      if (job.transposes) {
+        continue;
+      }
+      std::atomic<bool> is_finite{true};  // relaxed: the loop's end orders it
+      parallel_for_index(
+          job.out->n_tiles(),
+          [&](std::int64_t tile) {
+            if (!fill_tile(job, tile)) {
+              is_finite.store(false, std::memory_order_relaxed);
+            }
+          },
+          8);
+      if (!is_finite.load(std::memory_order_relaxed)) {
+        return not_finite(job);
+      }
+      n_unreleased += job.out->bytes();
+      if (n_unreleased >= kReleaseBytes) {
+        checkpoint_.release_pages();
+        n_unreleased = 0;
       }
     }
+    std::vector<char> is_finite(matrices_.size(), 1);
     parallel_for_index(static_cast<std::int64_t>(matrices_.size()), [&](std::int64_t i) {
       const MatrixJob& job = matrices_[static_cast<std::size_t>(i)];
       if (job.transposes) {
-        fill_transposed(job);
+        is_finite[static_cast<std::size_t>(i)] = fill_transposed(job) ? 1 : 0;
       }
     });
+    for (std::size_t i = 0; i < matrices_.size(); ++i) {
+      if (is_finite[i] == 0) {
+        return not_finite(matrices_[i]);
+      }
+    }
     return ok_status();
   }
 
  private:
   static std::int64_t rounded(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+  // One infinite or undefined weight makes every later logit so, without a word.
+  Error not_finite(const MatrixJob& job) const {
+    return bad(
+        fmt::format("tensor {} has a value that is not finite; the file is damaged or was "
+                    "converted wrongly",
+                    job.from.tensor->file_name));
+  }
 
   Error bad(const std::string& what) const {
     return fail(ErrorCode::kParse, fmt::format("{}: {}", checkpoint_.path(), what));
@@ -380,32 +415,8 @@ class Plan {
     return false;
   }
 
-  // The kernels read the two codes of NaN as numbers.
-  Status no_fp8_nan() const {
-    for (const CheckpointTensor& tensor : checkpoint_.tensors()) {
-      if (tensor.type != TensorType::kF8_E4M3) {
-        continue;
-      }
-      std::atomic<bool> has_nan{false};  // relaxed: the loop's end orders it
-      parallel_for_range(static_cast<std::int64_t>(tensor.bytes.size()), 1 << 20,
-                         [&](std::int64_t begin, std::int64_t end) {
-                           bool found = false;
-                           for (std::int64_t i = begin; i < end; ++i) {
-                             const auto bits = tensor.bytes[static_cast<std::size_t>(i)];
-                             found |= (bits & std::byte{0x7f}) == std::byte{0x7f};
-                           }
-                           if (found) {
-                             has_nan.store(true, std::memory_order_relaxed);
-                           }
-                         });
-      if (has_nan.load(std::memory_order_relaxed)) {
-        return bad(fmt::format("tensor {} has a value that is not a number", tensor.file_name));
-      }
-    }
-    return ok_status();
-  }
-
-  void fill_tile(const MatrixJob& job, std::int64_t tile) const {
+  // False: a value is not finite.
+  bool fill_tile(const MatrixJob& job, std::int64_t tile) const {
     const PackedMatrix& out = *job.out;
     std::array<kernels::StoredRow, kTileRows> rows{};
     for (std::int64_t r = 0; r < kTileRows; ++r) {
@@ -416,12 +427,14 @@ class Plan {
       }
     }
     // The storage is ours to write until load_weights returns.
-    kernels::pack_tile(job.from.format(), out.layout, rows.data(), out.columns,
-                       const_cast<std::byte*>(out.data) + tile * out.tile_stride);
+    std::byte* to = const_cast<std::byte*>(out.data) + tile * out.tile_stride;
+    kernels::pack_tile(job.from.format(), out.layout, rows.data(), out.columns, to);
+    return kernels::is_finite_tile(out.layout, out.columns, to);
   }
 
   // Row r, column k of the result is column r of stored row k.
-  void fill_transposed(const MatrixJob& job) const {
+  // False: a value is not finite.
+  bool fill_transposed(const MatrixJob& job) const {
     const PackedMatrix& out = *job.out;
     const StoredFormat format = job.from.format();
     const bool keeps_form = out.layout.form != kernels::PackedForm::kF32;
@@ -440,15 +453,19 @@ class Plan {
                     from + r * size, size);
       }
     }
+    bool is_finite = true;
     for (std::int64_t tile = 0; tile < out.n_tiles(); ++tile) {
       std::array<kernels::StoredRow, kTileRows> rows{};
       for (std::int64_t r = 0; r < kTileRows && tile * kTileRows + r < out.rows; ++r) {
         rows[static_cast<std::size_t>(r)].values =
             values.data() + static_cast<std::size_t>(tile * kTileRows + r) * columns * size;
       }
+      std::byte* to = const_cast<std::byte*>(out.data) + tile * out.tile_stride;
       kernels::pack_tile(keeps_form ? format : StoredFormat::kF32, out.layout, rows.data(),
-                         out.columns, const_cast<std::byte*>(out.data) + tile * out.tile_stride);
+                         out.columns, to);
+      is_finite = is_finite && kernels::is_finite_tile(out.layout, out.columns, to);
     }
+    return is_finite;
   }
 
   const Checkpoint& checkpoint_;

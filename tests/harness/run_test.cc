@@ -65,6 +65,46 @@ TEST(RunTest, ScoresRecordsAndSendsNothingTheSecondTime) {
   EXPECT_TRUE(path_exists(dir.file("run/leaderboard.json")));
 }
 
+// Nobody listens at the endpoint: what no endpoint can do is said without asking it.
+TEST(RunTest, RefusesScoringByAnEndpointBeforeItIsProbed) {
+  const TempDir dir;
+  RunOptions options = options_in(dir, kOneRight);
+  constexpr const char* kTask = R"(name = "scored"
+title = "scored"
+version = "1"
+suites = []
+license = "Apache-2.0"
+redistributable = true
+k = 1
+max_tokens = 1
+[dataset]
+format = "jsonl"
+files = [{builtin = "mini/mini_mmlu.jsonl"}]
+[columns]
+id = "id"
+question = "question"
+choices = ["choices.0", "choices.1", "choices.2", "choices.3"]
+target = "answer"
+metadata = {subject = "subject", category = "category"}
+[prompt]
+style = "choice_loglikelihood"
+shots = 0
+shuffle = "none"
+[grader]
+name = "text"
+extraction = "whole"
+)";
+  ASSERT_TRUE(write_file_atomic(dir.file("scored.toml"), kTask).has_value());
+  options.tasks = {dir.file("scored.toml")};
+  options.model = "some-model@http://127.0.0.1:1/v1";
+  testing::internal::CaptureStderr();
+  const Outcome_ outcome = run(options);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(outcome.code, kExitOk);
+  EXPECT_NE(said.find("log-probabilities of given continuations"), std::string::npos) << said;
+  EXPECT_FALSE(path_exists(dir.file("run/manifest.json")));
+}
+
 TEST(RunTest, GoesOnAfterATornRecord) {
   const TempDir dir;
   const RunOptions options = options_in(dir, kOneRight);

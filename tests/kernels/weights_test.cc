@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
+#include <utility>
 
 #include "tests/kernels/stored_rows.h"
 
@@ -103,6 +105,44 @@ TEST(PackedMatrixTest, UnpackedRowsAreTheStoredRows) {
         dequantize_row(format, stored.data() + row * row_bytes, columns, expected.data());
         unpack_row(packed.matrix, row, ours.data());
         EXPECT_EQ(ours, expected) << "format " << static_cast<int>(format) << " row " << row;
+      }
+    }
+  }
+}
+
+// One number of the last row's last block made infinite (in F8, which has no infinities, NaN), by
+// where its format keeps it: a value, a scale or an offset.
+TEST(PackedMatrixTest, FindsATileThatIsNotFinite) {
+  const std::vector<std::pair<StoredFormat, std::vector<std::int64_t>>> places = {
+      {StoredFormat::kF32, {2}},     {StoredFormat::kF16, {0}},     {StoredFormat::kBF16, {0}},
+      {StoredFormat::kQ8_0, {0}},    {StoredFormat::kQ4_0, {0}},    {StoredFormat::kQ4_1, {0, 2}},
+      {StoredFormat::kQ5_0, {0}},    {StoredFormat::kQ5_1, {0, 2}}, {StoredFormat::kQ4_K, {0, 2}},
+      {StoredFormat::kQ5_K, {0, 2}}, {StoredFormat::kQ6_K, {208}},  {StoredFormat::kF8_E4M3, {0}}};
+  ASSERT_EQ(places.size(), all_formats().size());
+  for (const auto& [format, offsets] : places) {
+    for (const std::int64_t offset : offsets) {
+      for (const bool as_f32 : {false, true}) {
+        const std::int64_t rows = 21;
+        const std::int64_t columns = is_float_format(format) ? 37 : 512;
+        auto stored = random_rows(format, rows, columns, 3);
+        const auto is_finite = [&] {
+          const Packed packed = pack(format, stored, rows, columns, as_f32);
+          const PackedMatrix& m = packed.matrix;
+          EXPECT_TRUE(is_finite_tile(m.layout, columns, m.data));
+          return is_finite_tile(m.layout, columns, m.data + m.tile_stride);
+        };
+        EXPECT_TRUE(is_finite()) << "format " << static_cast<int>(format);
+        std::byte* block = stored.data() + stored.size() - stored_block_bytes(format);
+        if (format == StoredFormat::kF8_E4M3) {
+          *block = std::byte{0xff};
+        } else {
+          const std::uint16_t infinite = format == StoredFormat::kF32    ? 0x7f80
+                                         : format == StoredFormat::kBF16 ? 0xff80
+                                                                         : 0x7c00;
+          std::memcpy(block + offset, &infinite, sizeof infinite);
+        }
+        EXPECT_FALSE(is_finite()) << "format " << static_cast<int>(format) << ", byte " << offset
+                                  << (as_f32 ? ", as F32" : "");
       }
     }
   }

@@ -48,12 +48,14 @@ void attend_block(const Step& step, std::int64_t layer, std::int64_t block, std:
 void attend_to_cache(const Step& step, std::int64_t layer, const PagedAttention& attention) {
   const std::int64_t n_kv_heads = step.cache->shape().n_kv_heads;
   const std::int64_t n_items = step.attention->n_blocks() * n_kv_heads;
-  step.team->phase(n_items, grain_for(n_items, 4 * step.team->size(), 1),
-                   [&](std::int64_t begin, std::int64_t end) {
-                     for (std::int64_t item = begin; item < end; ++item) {
-                       attend_block(step, layer, item / n_kv_heads, item % n_kv_heads, attention);
-                     }
-                   });
+  step.timed(&StepTimes::attention_s, [&] {
+    step.team->phase(n_items, grain_for(n_items, 4 * step.team->size(), 1),
+                     [&](std::int64_t begin, std::int64_t end) {
+                       for (std::int64_t item = begin; item < end; ++item) {
+                         attend_block(step, layer, item / n_kv_heads, item % n_kv_heads, attention);
+                       }
+                     });
+  });
 }
 
 }  // namespace r1eval::cpu

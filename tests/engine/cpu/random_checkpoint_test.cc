@@ -357,6 +357,15 @@ TEST_F(BrokenCheckpointTest, NamesATensorOfTheWrongShape) {
   EXPECT_NE(problem().find("mlp.gate_proj.weight is 8 x 8"), std::string::npos);
 }
 
+TEST_F(BrokenCheckpointTest, RefusesAMatrixThatIsNotFiniteByName) {
+  for (const float value : {std::nanf(""), INFINITY, -INFINITY}) {
+    std::string& bytes = checkpoint_.tensors["model.layers.0.mlp.up_proj.weight"].bytes;
+    std::memcpy(bytes.data() + 4 * sizeof value, &value, sizeof value);
+    EXPECT_NE(problem().find("mlp.up_proj.weight has a value that is not finite"),
+              std::string::npos);
+  }
+}
+
 TEST_F(BrokenCheckpointTest, RefusesANormThatIsNotFinite) {
   std::string& bytes = checkpoint_.tensors["model.norm.weight"].bytes;
   const float nan = std::nanf("");
