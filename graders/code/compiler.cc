@@ -125,7 +125,7 @@ CompiledProgram Compiler::run_step(const CompileStep& step, const std::string& s
     }
     return compiled;
   }
-  Result<UniqueFd> binary = make_memory_file(outcome.result_bytes);
+  Result<UniqueFd> binary = make_executable_memory_file(outcome.result_bytes);
   if (!binary) {
     result.end = RunEnd::kSandboxError;
     result.detail = binary.error().message;

@@ -39,7 +39,12 @@ Result<UniqueFd> make_memory_file(std::string_view bytes) {
               F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
     return errno_error(errno, "make", "a memory file");
   }
+  return writable;
+}
+
+Result<UniqueFd> make_executable_memory_file(std::string_view bytes) {
   // A file that is open for writing anywhere cannot be executed.
+  R1_TRY(const UniqueFd writable, make_memory_file(bytes));
   const std::string path = fmt::format("/proc/self/fd/{}", writable.get());
   UniqueFd readable(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!readable.is_open()) {
@@ -60,7 +65,7 @@ Result<Pipe> make_pipe() {
 }
 
 Result<Supervisor> launch_supervisor(const wire::Config& config) {
-  static Result<UniqueFd> image = make_memory_file(sandbox_helper_image());
+  static Result<UniqueFd> image = make_executable_memory_file(sandbox_helper_image());
   if (!image) {
     return image.error();
   }

@@ -27,8 +27,11 @@ Result<Supervisor> launch_supervisor(const wire::Config& config);
 // Closes the socket and waits for the supervisor, which cleans up behind itself.
 void end_supervisor(Supervisor& supervisor);
 
-// Bytes in a sealed memory file that nobody can write any more, opened for reading.
+// Bytes in a sealed memory file: nobody can write, lengthen or shorten it any more.
 Result<UniqueFd> make_memory_file(std::string_view bytes);
+
+// The same, opened for reading only, which the kernel wants of what it is to execute.
+Result<UniqueFd> make_executable_memory_file(std::string_view bytes);
 
 // A close-on-exec pipe.
 struct Pipe {

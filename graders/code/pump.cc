@@ -15,8 +15,15 @@ namespace {
 
 constexpr std::size_t kChunk = 256 << 10;
 
+// A new pipe's end has no other flag, and its access mode is not changed by this.
 void set_nonblocking(const UniqueFd& fd) {
-  ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
+  ::fcntl(fd.get(), F_SETFL, O_NONBLOCK);
+}
+
+// Kept for a thread's next run: to map, clear and fault it in takes longer than the rest of a pump.
+char* chunk_of_this_thread() {
+  thread_local const std::unique_ptr<char[]> chunk = std::make_unique_for_overwrite<char[]>(kChunk);
+  return chunk.get();
 }
 
 // A program that does not read its input must not end us: SIGPIPE is held off for this thread and,
@@ -55,7 +62,7 @@ class Pump {
         input_(stdin_bytes),
         limits_(limits),
         on_result_(on_result),
-        buffer_(std::make_unique<char[]>(kChunk)) {
+        buffer_(chunk_of_this_thread()) {
     set_nonblocking(pipes_.input);
     set_nonblocking(pipes_.output);
     set_nonblocking(pipes_.errors);
@@ -79,18 +86,21 @@ class Pump {
       if (input_.empty()) {
         events[0].fd = -1;
       }
+      if (limits_.result_fits_pipe) {
+        events[3].fd = -1;  // each waking up costs; it can wait in the pipe
+      }
       if (::poll(events, 5, -1) < 0 && errno != EINTR) {
         break;
       }
       if (events[0].revents != 0) {
         write_input();
       }
-      read_outputs();
+      read_outputs(events[1].revents != 0, events[2].revents != 0, events[3].revents != 0);
       if (events[4].revents != 0 && !read_report()) {
         break;
       }
     }
-    read_outputs();  // what was still in the pipes when the last process died
+    read_outputs(true, true, true);  // what was still there when the last process died
     return std::move(pumped_);
   }
 
@@ -133,7 +143,19 @@ class Pump {
     }
   }
 
-  void read_outputs() {
+  void read_outputs(bool output, bool errors, bool result) {
+    if (output) {
+      read_output();
+    }
+    if (errors) {
+      read_errors();
+    }
+    if (result) {
+      read_result();
+    }
+  }
+
+  void read_output() {
     read_pipe(pipes_.output, [this](std::string_view bytes) {
       std::string& out = pumped_.stdout_bytes;
       const auto room = static_cast<std::size_t>(limits_.stdout_bytes) - out.size();
@@ -143,6 +165,9 @@ class Pump {
         stop();
       }
     });
+  }
+
+  void read_errors() {
     read_pipe(pipes_.errors, [this](std::string_view bytes) {
       std::string& tail = pumped_.stderr_tail;
       const auto keep = static_cast<std::size_t>(limits_.stderr_tail_bytes);
@@ -151,6 +176,9 @@ class Pump {
         tail.erase(0, tail.size() - keep);
       }
     });
+  }
+
+  void read_result() {
     bool has_news = false;
     read_pipe(pipes_.result, [&](std::string_view bytes) {
       const auto room =
@@ -185,9 +213,9 @@ class Pump {
   void read_pipe(UniqueFd& pipe, const Sink& sink) {
     // A few pieces at a time, so that no stream starves the others.
     for (int piece = 0; piece < 16 && pipe.is_open(); ++piece) {
-      const ssize_t n = ::read(pipe.get(), buffer_.get(), kChunk);
+      const ssize_t n = ::read(pipe.get(), buffer_, kChunk);
       if (n > 0) {
-        sink(std::string_view(buffer_.get(), static_cast<std::size_t>(n)));
+        sink(std::string_view(buffer_, static_cast<std::size_t>(n)));
         continue;
       }
       if (n < 0 && errno == EINTR) {
@@ -206,7 +234,7 @@ class Pump {
   std::string pending_;
   PumpLimits limits_;
   const PumpResultWatcher& on_result_;
-  std::unique_ptr<char[]> buffer_;
+  char* buffer_;
   bool stopped_ = false;
   Pumped pumped_;
 };

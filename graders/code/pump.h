@@ -15,6 +15,7 @@ struct PumpLimits {
   std::int64_t stdout_bytes = 0;
   std::int64_t result_bytes = 0;
   std::int64_t stderr_tail_bytes = 4096;
+  bool result_fits_pipe = false;  // a few bytes, read when the run is over
 };
 
 struct Pumped {

@@ -146,6 +146,11 @@ SlotOutcome run_on_slot(SlotPool& slots, const SlotRun& run, const PumpResultWat
     PumpLimits limits;
     limits.stdout_bytes = run.stdout_bytes;
     limits.result_bytes = run.result_bytes + 1;
+    // All that such a program's side writes there is that it begins.
+    limits.result_fits_pipe = !watcher && (run.request.engine == wire::Engine::kNative ||
+                                           (run.request.engine != wire::Engine::kCompile &&
+                                            run.request.profile != wire::Profile::kOfficial &&
+                                            run.request.is_functional == 0));
     Pumped pumped = pump_run(socket, std::move(pipes), run.stdin_bytes, limits, watcher);
     if (!pumped.has_report) {
       lease.discard();

@@ -293,6 +293,17 @@ std::int64_t SlotCgroup::read_number(int fd) {
   return std::atoll(text);
 }
 
+SlotCgroup::Counts SlotCgroup::count() {
+  Counts counts;
+  counts.cpu_ns = cpu_ns();
+  counts.oom_kills = oom_kills();
+  counts.waiting_us = waiting_us();
+  if (peak_ >= 0 && pwrite(peak_, "0", 1, 0) < 0) {
+    // Version 2 before 6.12 has no reset; the peak is then the group's, not the run's.
+  }
+  return counts;
+}
+
 bool SlotCgroup::prepare(std::int64_t memory_bytes, std::int64_t pids, Failure& failure) {
   char text[64];
   if (has_memory()) {
@@ -335,9 +346,6 @@ bool SlotCgroup::prepare(std::int64_t memory_bytes, std::int64_t pids, Failure& 
                            static_cast<long long>(limit), static_cast<long long>(read_back));
       }
       set_memory_ = limit;
-    }
-    if (peak_ >= 0 && pwrite(peak_, "0", 1, 0) < 0) {
-      // Version 2 before 6.12 has no reset; the peak is then the group's, not the run's.
     }
   }
   if (has_pids() && pids != set_pids_) {

@@ -33,11 +33,21 @@ class SlotCgroup {
   // Moves the calling process (or `pid`) in.
   bool enter(pid_t pid, Failure& failure);
 
-  // Limits for the next run, on top of what is used now by the fork servers. Sets the peak back.
+  // What the counts are while no program runs.
+  struct Counts {
+    std::int64_t cpu_ns = 0;
+    std::int64_t waiting_us = -1;
+    std::uint32_t oom_kills = 0;
+  };
+
+  // Reads them, and sets the peak back. To be called between runs.
+  Counts count();
+
+  // Limits for the next run, on top of what is used now by the fork servers.
   bool prepare(std::int64_t memory_bytes, std::int64_t pids, Failure& failure);
 
   std::int64_t cpu_ns();       // of everything that ever ran in the group
-  std::int64_t peak_bytes();   // since prepare(), without what was used then
+  std::int64_t peak_bytes();   // since count(), without what was used at prepare()
   std::uint32_t oom_kills();   // ever
   std::int64_t n_processes();  // in the group now
   std::int64_t waiting_us();   // time in which some task waited for a processor; -1 unknown

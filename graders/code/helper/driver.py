@@ -217,14 +217,12 @@ def set_limits(cpu_s, memory, address_space, file_bytes):
 
 
 def read_descriptor(fd):
-    parts = []
-    offset = 0
-    while True:
-        part = _pread(fd, 1 << 20, offset)
-        if not part:
-            return b''.join(parts)
-        parts.append(part)
-        offset += _len(part)
+    size = 1 << 14  # most programs; a buffer for all would have to be mapped
+    data = _pread(fd, size, 0)
+    while _len(data) == size:
+        size *= 8
+        data = _pread(fd, size, 0)
+    return data
 
 
 def open_streams():

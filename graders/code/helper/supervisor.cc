@@ -82,6 +82,8 @@ int Supervisor::main_loop() {
       needs_clean_ = false;
       if (!clean(request, failure)) {
         stop_slot();
+      } else {
+        idle_counts();  // now, and not when somebody waits for the next run to begin
       }
     }
   }
@@ -263,6 +265,7 @@ void Supervisor::stop_slot() {
 }
 
 void Supervisor::stop_server(Server& server) {
+  has_idle_ = false;
   if (server.pid > 0) {
     kill(server.pid, SIGKILL);
     waitpid(server.pid, nullptr, 0);
@@ -355,6 +358,7 @@ bool Supervisor::start_server(Server& server, const wire::Request& request, Fail
   close(go[0]);
   server.pid = pid;
   server.socket = sockets[0];
+  has_idle_ = false;
   bool ok = pid > 0 || failure.set_errno("fork a server");
   if (ok && config_.level == 'A') {
     ok = cgroup_.enter(pid, failure);

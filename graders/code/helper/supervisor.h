@@ -40,6 +40,7 @@ class Supervisor {
   std::int64_t n_servers() const;
 
   void carry_out(const wire::Request& request, const int* fds, wire::Report& report);
+  const SlotCgroup::Counts& idle_counts();
   bool send_to_server(const Server& server, const wire::Request& request, const int* fds);
   bool clean(const wire::Request& request, Failure& failure);  // kill, wait, empty scratch
   void clean_without_namespaces(const wire::Request& request);
@@ -61,7 +62,9 @@ class Supervisor {
   std::int64_t scratch_bytes_ = -1, scratch_inodes_ = -1;
   char scratch_[300] = "/tmp";  // level C: the folder of this slot
   Server servers_[10];          // native; Python by profile; the same with numpy; PyPy by profile
-  bool needs_clean_ = false;    // after the report
+  SlotCgroup::Counts idle_;     // of the group, as long as no process joined or left it
+  bool has_idle_ = false;
+  bool needs_clean_ = false;  // after the report
   bool stop_asked_ = false;
   bool quit_ = false;
 };

@@ -45,6 +45,14 @@ bool Supervisor::send_to_server(const Server& server, const wire::Request& reque
   return send_message(server.socket, text, n, fds, wire::kRunDescriptors);
 }
 
+const SlotCgroup::Counts& Supervisor::idle_counts() {
+  if (!has_idle_) {
+    idle_ = cgroup_.count();
+    has_idle_ = true;
+  }
+  return idle_;
+}
+
 // One run, from its request to an empty slot.
 void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::Report& report) {
   Failure failure;
@@ -84,15 +92,14 @@ void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::R
       return;
     }
   }
+  const SlotCgroup::Counts idle = idle_counts();
+  has_idle_ = false;
   if (config_.level == 'A' &&
       !cgroup_.prepare(request.memory_bytes, request.pids + n_servers(), failure)) {
     close_fds();
     give_up("set limits");
     return;
   }
-  const std::int64_t cpu_before = cgroup_.cpu_ns();
-  const std::uint32_t oom_before = cgroup_.oom_kills();
-  const std::int64_t pressure_before = cgroup_.waiting_us();
   InitReply usage;
   std::int64_t reaped_before = 0;
   if (config_.level == 'B' && measure(request, usage)) {
@@ -121,7 +128,7 @@ void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::R
   // With groups one look at the kernel's count; else what main used so far, orphans included.
   const auto cpu_now = [&]() -> double {
     if (cgroup_.has_cpu()) {
-      return 1e-9 * static_cast<double>(cgroup_.cpu_ns() - cpu_before);
+      return 1e-9 * static_cast<double>(cgroup_.cpu_ns() - idle.cpu_ns);
     }
     InitReply now;
     if (!measure(request, now)) {
@@ -137,8 +144,8 @@ void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::R
   };
   const auto waited_s = [&]() -> double {
     const std::int64_t pressure = cgroup_.waiting_us();
-    if (pressure >= 0 && pressure_before >= 0) {
-      return 1e-6 * static_cast<double>(pressure - pressure_before);
+    if (pressure >= 0 && idle.waiting_us >= 0) {
+      return 1e-6 * static_cast<double>(pressure - idle.waiting_us);
     }
     return waited;
   };
@@ -267,7 +274,7 @@ void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::R
     decided = end;
   }
   waited = waited_s();
-  cpu_s = cgroup_.has_cpu() ? 1e-9 * static_cast<double>(cgroup_.cpu_ns() - cpu_before)
+  cpu_s = cgroup_.has_cpu() ? 1e-9 * static_cast<double>(cgroup_.cpu_ns() - idle.cpu_ns)
                             : std::fmax(cpu_s, main_cpu_s);
   if (!failed && report.why == wire::Why::kEnded && cpu_s >= request.cpu_s) {
     report.why = wire::Why::kCpu;
@@ -305,7 +312,7 @@ void Supervisor::carry_out(const wire::Request& request, const int* fds, wire::R
     setpriority(PRIO_USER, scratch_uid_ + 1, 0);  // the fork servers and what they will fork
   }
   report.kill_us = static_cast<std::int64_t>((now_s() - decided) * 1e6);
-  report.oom_kills = cgroup_.oom_kills() - oom_before;
+  report.oom_kills = cgroup_.oom_kills() - idle.oom_kills;
   report.cpu_s = cpu_s;
   report.elapsed_s = end - start;
   // What the limit counts: a program is not to blame for the processors being busy with others.
