@@ -9,7 +9,7 @@
 
 namespace r1eval::foreign {
 
-Result<ForeignRun> read_evalscope(const std::string& path) {
+Result<ForeignRun> read_evalscope(const std::string& path, const ReadOptions& /*options*/) {
   ForeignRun run;
   run.losses = {"evalscope's reviews hold no seeds"};
 
@@ -67,31 +67,25 @@ Result<ForeignRun> read_evalscope(const std::string& path) {
       if (run.model.empty()) {
         run.model = text_at(row, "model");
       }
-      if (choices == nullptr || choices->empty()) {
+      // Before version 1 the choices stood in the row itself.
+      const Json* first = element(choices == nullptr ? find_member(row, "choices") : choices, 0);
+      if (first == nullptr) {
         s.failed = true;
       } else {
-        const Json& choice = (*choices)[0];
+        const Json& choice = *first;
         if (const Json* message = find_member(choice, "message")) {
           read_content(find_member(*message, "content"), s.response, s.thinking);
         }
         const std::string stop = first_of(choice, {"stop_reason", "finish_reason"});
-        s.finish_reason = stop == "max_tokens" || stop == "model_length" ? "length" : stop;
-        if (const Json* usage = find_member(*output, "usage")) {
-          read_usage(*usage, s);
-        }
-        s.seconds = double_or(*output, "time", -1);
-      }
-      if (const Json* messages = find_member(row, "messages"); messages != nullptr) {
-        for (const Json& message : *messages) {
-          if (text_at(message, "role") == "user" || text_at(message, "role") == "system") {
-            std::string content;
-            std::string ignored;
-            read_content(find_member(message, "content"), content, ignored);
-            s.prompt += text_at(message, "role") + "\n" + content + "\n";
-            s.question = content;
+        s.finish_reason = finish_of(stop);
+        if (output != nullptr) {
+          if (const Json* usage = find_member(*output, "usage")) {
+            read_usage(*usage, s);
           }
+          s.seconds = double_or(*output, "time", -1);
         }
       }
+      read_messages(find_member(row, "messages"), s);
       if (const Json* metadata = find_member(row, "metadata")) {
         s.subject = first_of(*metadata, {"subject", "category", "subset_name"});
       }

@@ -316,6 +316,12 @@ std::vector<ItemResult> fold_item_results(const std::vector<GradedSample>& sampl
     item.n_truncated += sample.truncated ? 1 : 0;
     item.n_no_answer += sample.outcome == Outcome::kNoAnswer ? 1 : 0;
     item.n_language_mixed += sample.is_language_mixed ? 1 : 0;
+    item.n_ill_formed += sample.is_well_formed ? 0 : 1;
+    item.n_repeating += sample.is_repeating ? 1 : 0;
+    if (sample.cost >= 0) {
+      ++item.n_with_cost;
+      item.cost += sample.cost;
+    }
     if (sample.completion_tokens >= 0) {
       ++item.n_with_tokens;
       item.completion_tokens += sample.completion_tokens;

@@ -99,6 +99,9 @@ std::string sample_to_json(const SampleRecord& r) {
   json["timings"] = {{"queue", or_null(r.timings.queue)},
                      {"first_token", or_null(r.timings.first_token)},
                      {"total", or_null(r.timings.total)}};
+  if (r.cost >= 0) {
+    json["cost"] = r.cost;
+  }
   json["attempts"] = r.attempts;
   json["server"] = {{"model", r.server_model}, {"system_fingerprint", r.system_fingerprint}};
   json["endpoint"] = r.endpoint;
@@ -141,6 +144,7 @@ Result<SampleRecord> sample_from_json(std::string_view line) {
     r.timings.first_token = double_or(*timings, "first_token", -1);
     r.timings.total = double_or(*timings, "total", -1);
   }
+  r.cost = double_or(json, "cost", -1);
   r.attempts = int_or(json, "attempts", 1);
   if (const Json* server = find_member(json, "server")) {
     r.server_model = string_or(*server, "model");

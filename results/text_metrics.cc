@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <unordered_map>
 #include <vector>
 
 namespace r1eval {
@@ -166,7 +165,25 @@ double repeated_share(std::string_view text) {
   if (words.size() <= kRun) {
     return 0;
   }
-  std::unordered_map<std::uint64_t, bool> seen;
+  // Open addressing, at most half full; 0 marks a free place.
+  std::size_t places = 256;
+  while (places < 2 * words.size()) {
+    places *= 2;
+  }
+  std::vector<std::uint64_t> seen(places, 0);
+  const auto is_new = [&](std::uint64_t hash) {
+    hash = std::max<std::uint64_t>(hash, 1);
+    // The upper half of a product spreads hashes that differ in few bits.
+    std::size_t at = static_cast<std::size_t>((hash * kBase) >> 32) & (places - 1);
+    while (seen[at] != 0) {
+      if (seen[at] == hash) {
+        return false;
+      }
+      at = (at + 1) & (places - 1);
+    }
+    seen[at] = hash;
+    return true;
+  };
   std::uint64_t rolling = 0;
   std::size_t n_repeated = 0;
   std::size_t counted_until = 0;
@@ -175,7 +192,7 @@ double repeated_share(std::string_view text) {
     if (i >= kRun) {
       rolling -= words[i - kRun] * base_to_run;
     }
-    if (i + 1 >= kRun && !seen.emplace(rolling, true).second) {
+    if (i + 1 >= kRun && !is_new(rolling)) {
       const std::size_t from = std::max(counted_until, i + 1 - kRun);
       n_repeated += i + 1 - from;
       counted_until = i + 1;
