@@ -16,6 +16,8 @@ Result<ForeignRun> read_evalscope(const std::string& path, const ReadOptions& /*
   struct Review {
     double score = -1;
     std::string target;
+    std::string group;             // the item, where repeats have an index each
+    std::int64_t generation = -1;  // which of its repeats
   };
 
   std::map<std::string, Review> reviews;  // by "dataset\nindex\nn-th of that index"
@@ -35,14 +37,29 @@ Result<ForeignRun> read_evalscope(const std::string& path, const ReadOptions& /*
     const Status read = for_each_object(file, run, [&](const Json& row) {
       const std::string key = dataset_of(file) + "\n" + text_at(row, "index");
       Review review;
-      review.target = text_at(row, "target");
+      const std::vector<std::string> targets = one_or_more(find_member(row, "target"));
+      review.target = targets.empty() ? "" : targets.front();
       if (const Json* sample = find_member(row, "sample_score")) {
+        review.group = text_at(*sample, "group_id");
+        review.generation = int_or(*sample, "generation_index", -1);
         const Json* score = find_member(*sample, "score");
         const Json* value = score == nullptr ? nullptr : find_member(*score, "value");
         if (value != nullptr && value->is_object() && !value->empty()) {
           const std::string main = score == nullptr ? "" : text_at(*score, "main_score_name");
-          const Json* named = main.empty() ? nullptr : find_member(*value, main);
-          review.score = score_of(named == nullptr ? &*value->begin() : named);
+          const bool is_verdict = !main.starts_with("Rouge") && !main.starts_with("bleu");
+          // Of several numbers (BLEU, ROUGE, …) only one that says right or wrong.
+          for (const std::string_view name :
+               {is_verdict ? std::string_view(main) : std::string_view(), std::string_view("acc"),
+                std::string_view("accuracy"), std::string_view("exact_match"),
+                std::string_view("pass")}) {
+            if (const Json* named = name.empty() ? nullptr : find_member(*value, name);
+                named != nullptr && review.score < 0) {
+              review.score = score_of(named);
+            }
+          }
+          if (review.score < 0 && value->size() == 1) {
+            review.score = score_of(&*value->begin());
+          }
         }
       }
       reviews[fmt::format("{}\n{}", key, times[key]++)] = review;
@@ -93,6 +110,10 @@ Result<ForeignRun> read_evalscope(const std::string& path, const ReadOptions& /*
       if (review != reviews.end()) {
         s.gold = review->second.target;
         s.score = review->second.score;
+        if (!review->second.group.empty() && review->second.generation >= 0) {
+          s.item = review->second.group;
+          s.sample = review->second.generation;
+        }
       }
       run.samples.push_back(std::move(s));
     });

@@ -72,7 +72,6 @@ Pairing pair_items(const TaskResult& a, const TaskResult& b) {
       found.push_back({&item, other->second});
       used.insert(other->second);
     } else {
-      pairing.n_changed += other != by_id.end() ? 1 : 0;
       unmatched.push_back(&item);
     }
   }
@@ -101,6 +100,11 @@ Pairing pair_items(const TaskResult& a, const TaskResult& b) {
     if (!used.contains(&item)) {
       pairing.only_b.push_back(&item);
     }
+  }
+  // The same id with another question, neither of which found its like elsewhere.
+  for (const ItemResult* item : pairing.only_a) {
+    const auto other = by_id.find(item->id);
+    pairing.n_changed += other != by_id.end() && !used.contains(other->second) ? 1 : 0;
   }
   for (const Pair& pair : found) {
     if (pair.a->k > 0 && pair.b->k > 0) {
