@@ -278,7 +278,7 @@ Result<GradedRun> grade_directory(const Plan& plan, const std::string& directory
   std::int64_t n_foreign = 0;
   GradedRun run;
   std::vector<bool> seen(n, false);
-  const Status read = read_samples(directory, [&](const SampleRecord& record) {
+  const Status read = read_samples(directory, [&](SampleRecord&& record) {
     const std::int64_t slot = index.find(record.task, record.item, record.sample);
     if (slot < 0) {
       ++n_foreign;
@@ -292,7 +292,7 @@ Result<GradedRun> grade_directory(const Plan& plan, const std::string& directory
       run.prompts[record.task].emplace(record.item, record.prompt_sha256.substr(0, 16));
     }
     seen[static_cast<std::size_t>(slot)] = true;
-    batch.emplace_back(slot, record);
+    batch.emplace_back(slot, std::move(record));
     if (batch.size() == kBatch) {
       grade_batch();
     }

@@ -40,9 +40,11 @@ Result<ForeignRun> read_nemo_skills(const std::string& path, const ReadOptions& 
       run.losses.push_back(fmt::format("{}: a second file of this seed, left out", file));
     }
   }
-  for (const auto& [task, seeds] : by_task) {
+  for (const auto& by_seed : by_task) {
+    const std::string& task = by_seed.first;
     std::int64_t sample = 0;
-    for (const auto& [seed, file] : seeds) {
+    for (const auto& [number_of_seed, file] : by_seed.second) {
+      const std::int64_t seed = number_of_seed;
       std::int64_t number = 0;
       const Status read = for_each_object(file, run, [&](const Json& row) {
         ForeignSample s;

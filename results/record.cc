@@ -112,7 +112,13 @@ std::string sample_to_json(const SampleRecord& r) {
 }
 
 Result<SampleRecord> sample_from_json(std::string_view line) {
-  R1_TRY(const Json json, parse_json(line));
+  R1_TRY(Json json, parse_json(line));
+  // The long texts are moved out: a copy of each is a copy of the file.
+  const auto take = [&](const char* key) {
+    const auto member = json.find(key);
+    return member != json.end() && member->is_string() ? std::move(member->get_ref<std::string&>())
+                                                       : std::string();
+  };
   SampleRecord r;
   R1_TRY(r.task, get_string(json, "task"));
   R1_TRY(r.item, get_string(json, "item"));
@@ -121,9 +127,9 @@ Result<SampleRecord> sample_from_json(std::string_view line) {
   r.prompt_sha256 = string_or(json, "prompt_sha256");
   r.seed = uint_or_zero(json, "seed");
   r.target = string_or(json, "target");
-  r.thinking = string_or(json, "thinking");
-  r.answer = string_or(json, "answer");
-  r.raw = string_or(json, "raw");
+  r.thinking = take("thinking");
+  r.answer = take("answer");
+  r.raw = take("raw");
   r.finish_reason = string_or(json, "finish_reason");
   r.stop_cause = string_or(json, "stop_cause");
   r.think_close_forced = bool_or(json, "think_close_forced", false);
