@@ -491,8 +491,8 @@ void add_compare_commands(CLI::App& app, Action& action) {
   add_pair_flags(*gate, *flags);
   gate->add_option(
       "--side", flags->sides,
-      "NAME=LIMIT: truncation, extraction, failures, language-mix (percent of samples), "
-      "tokens, cost; +P% is over the baseline");
+      "NAME=LIMIT: truncation, extraction, failures, language-mix, format, repetition (percent of "
+      "samples), tokens, cost (dollars) a sample; +P% is over the baseline");
   gate->add_option("--alpha", flags->alpha, "one-sided error rate of the bounds")
       ->check(CLI::Range(1e-6, 0.5));
   gate->add_flag("--strict", flags->strict,

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "harness/command.h"
 #include "harness/exit_codes.h"
+#include "harness/export_foreign.h"
 #include "harness/export_writers.h"
 #include "harness/load_result.h"
 #include "results/baseline.h"
@@ -26,9 +27,31 @@ struct ExportFlags {
 
 const std::vector<std::string>& export_formats() {
   static const std::vector<std::string> kFormats = {
-      "baseline", "csv",   "csv-items", "csv-samples", "eval-results",
-      "jsonl",    "junit", "markdown",  "model-index", "sft"};
+      "baseline", "csv", "csv-items", "csv-samples", "eval-results", "inspect", "jsonl",
+      "junit",    "lcb", "lm-eval",   "markdown",    "model-index",  "sft"};
   return kFormats;
+}
+
+// Formats of several files go into a folder; one file may also go to standard output.
+Result<int> export_files(LoadedRun& run, const ExportFlags& flags) {
+  const std::vector<TaskScores> scores = score_tasks(run.plan, run.graded);
+  R1_TRY(const ExportedFiles files, flags.to == "inspect"
+                                        ? inspect_files(run, scores, flags.options)
+                                        : lm_eval_files(run, scores, flags.options));
+  if (flags.out.empty()) {
+    if (files.size() != 1) {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("--to {} writes {} files: --out FOLDER", flags.to, files.size()));
+    }
+    std::fwrite(files.begin()->second.data(), 1, files.begin()->second.size(), stdout);
+    return kExitOk;
+  }
+  for (const auto& [name, bytes] : files) {
+    const std::string path = flags.out + "/" + name;
+    R1_RETURN_IF_ERROR(make_directories(path.substr(0, path.rfind('/'))));
+    R1_RETURN_IF_ERROR(write_file_atomic(path, bytes));
+  }
+  return kExitOk;
 }
 
 Result<int> export_with(const ExportFlags& flags) {
@@ -40,6 +63,10 @@ Result<int> export_with(const ExportFlags& flags) {
     text = items_csv(run);
   } else if (flags.to == "csv-samples") {
     R1_TRY(text, samples_csv(run));
+  } else if (flags.to == "lm-eval" || flags.to == "inspect") {
+    return export_files(run, flags);
+  } else if (flags.to == "lcb") {
+    R1_TRY(text, lcb_json(run, flags.options));
   } else if (flags.to == "jsonl") {
     R1_TRY(text, samples_jsonl(run, flags.options));
   } else if (flags.to == "sft") {
@@ -65,14 +92,12 @@ Result<int> export_with(const ExportFlags& flags) {
 void add_export_commands(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("export", "a run in another form");
   auto flags = std::make_shared<ExportFlags>();
-  command
-      ->add_option("--to", flags->to,
-                   "baseline, csv, csv-items, csv-samples, eval-results, jsonl, "
-                   "junit, markdown, model-index, sft")
+  command->add_option("--to", flags->to, fmt::format("{}", fmt::join(export_formats(), ", ")))
       ->required()
       ->check(CLI::IsMember(export_formats()));
   command->add_option("DIR", flags->directory, "the run directory")->required();
-  command->add_option("--out", flags->out, "file; default: standard output");
+  command->add_option("--out", flags->out,
+                      "file (lm-eval, inspect: folder); default: standard output");
   command->add_flag("--include-restricted", flags->options.include_restricted,
                     "also texts of tasks that must not be passed on");
   command->add_option("--max-per-item", flags->options.max_per_item, "sft: correct samples an item")

@@ -15,8 +15,8 @@
 #include "harness/exit_codes.h"
 #include "harness/load_result.h"
 #include "harness/plan.h"
+#include "harness/prices.h"
 #include "harness/run_options.h"
-#include "results/embedded.h"
 #include "results/power.h"
 #include "tasks/registry.h"
 
@@ -26,50 +26,12 @@ namespace {
 struct PlanFlags {
   RunOptions options;
   std::string baseline;
-  std::string prices;
-  double price_in = -1;
-  double price_cached = -1;
-  double price_out = -1;
+  PriceFlags prices;
   double tokens = -1;
   double tokens_per_second = -1;
   double cached_share = 0;
   bool json = false;
 };
-
-struct Prices {
-  double input = -1;
-  double cached = -1;
-  double output = -1;
-  std::string source;
-};
-
-Result<Prices> read_prices(const PlanFlags& flags) {
-  Prices prices;
-  std::string text;
-  if (!flags.prices.empty()) {
-    R1_TRY(text, read_file(flags.prices));
-  } else {
-    for (const auto& [file, bytes] : embedded_result_files()) {
-      text = file == "data/prices.json" ? std::string(bytes) : text;
-    }
-  }
-  R1_TRY(const Json json, parse_json(text));
-  const std::string name = flags.options.model.substr(0, flags.options.model.find('@'));
-  const Json* models = find_member(json, "models");
-  if (const Json* model = models == nullptr ? nullptr : find_member(*models, name)) {
-    prices.input = double_or(*model, "input", -1);
-    prices.cached = double_or(*model, "cached_input", prices.input);
-    prices.output = double_or(*model, "output", -1);
-    prices.source = string_or(*model, "source", string_or(json, "date"));
-  }
-  if (flags.price_in >= 0 || flags.price_out >= 0) {
-    prices.input = flags.price_in >= 0 ? flags.price_in : prices.input;
-    prices.output = flags.price_out >= 0 ? flags.price_out : prices.output;
-    prices.cached = flags.price_cached >= 0 ? flags.price_cached : prices.input;
-    prices.source = "flags";
-  }
-  return prices;
-}
 
 // Variances and lengths of a task in the baseline.
 struct Known {
@@ -122,7 +84,7 @@ Result<int> plan_with(const PlanFlags& flags) {
   if (!flags.baseline.empty()) {
     R1_TRY(baseline, load_result(flags.baseline, {}));
   }
-  R1_TRY(const Prices prices, read_prices(flags));
+  R1_TRY(const Prices prices, find_prices(options.model, flags.prices));
   OrderedJson tasks = OrderedJson::object();
   double requests = 0;
   double prompt_total = 0;
@@ -243,10 +205,10 @@ void add_plan_command(CLI::App& app, Action& action) {
   plan->add_option("--limit", flags->options.limit, "N items or P% of each task");
   plan->add_option("--max-tokens", flags->options.max_tokens, "limit on an answer");
   plan->add_option("--baseline", flags->baseline, "run or baseline file: lengths and variances");
-  plan->add_option("--prices", flags->prices, "a file like results/data/prices.json");
-  plan->add_option("--price-in", flags->price_in, "dollars a million prompt tokens");
-  plan->add_option("--price-cached", flags->price_cached, "… of them from a cache");
-  plan->add_option("--price-out", flags->price_out, "dollars a million answer tokens");
+  plan->add_option("--prices", flags->prices.file, "a file like results/data/prices.json");
+  plan->add_option("--price-in", flags->prices.input, "dollars a million prompt tokens");
+  plan->add_option("--price-cached", flags->prices.cached, "… of them from a cache");
+  plan->add_option("--price-out", flags->prices.output, "dollars a million answer tokens");
   plan->add_option("--cached-share", flags->cached_share, "share of prompt tokens from a cache")
       ->check(CLI::Range(0.0, 1.0));
   plan->add_option("--tokens", flags->tokens, "an answer's mean length");

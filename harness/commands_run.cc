@@ -186,6 +186,15 @@ void add_running_flags(CLI::App& run, RunFlags& flags) {
   run.add_option("--label", o.labels, "KEY=VALUE kept in the manifest")->group("Running");
   run.add_option("--max-failures", o.max_failures, "share of requests that may fail (exit 4 above)")
       ->group("Running");
+  run.add_option("--prices", o.prices.file, "a file like results/data/prices.json")
+      ->group("Running");
+  run.add_option("--price-in", o.prices.input, "dollars a million prompt tokens")->group("Running");
+  run.add_option("--price-cached", o.prices.cached, "… of them from a cache")->group("Running");
+  run.add_option("--price-out", o.prices.output, "dollars a million answer tokens")
+      ->group("Running");
+  run.add_option("--emit-requests", o.emit_requests,
+                 "write the missing requests as OpenAI batch lines there, send nothing")
+      ->group("Running");
   run.add_flag("--dry-run", o.dry_run, "render every prompt, print counts and hashes, send nothing")
       ->group("Running");
   run.add_flag("--fresh", o.fresh, "start anew; what was there is moved aside")->group("Running");

@@ -119,6 +119,7 @@ SampleRecord make_record(const Plan& plan, const PlannedSample& sample, Completi
     record.raw = std::move(completion.content);
   }
   record.usage = completion.usage;
+  record.cost = cost_of(plan.prices, record.usage);
   record.timings = completion.timings;
   record.attempts = completion.attempts;
   record.server_model = std::move(completion.server_model);
@@ -238,6 +239,15 @@ Result<GradedRun> grade_directory(const Plan& plan, const std::string& directory
       sample.stray_tags = record.stray_tags;
       sample.completion_tokens = record.usage.completion;
       sample.prompt_tokens = record.usage.prompt;
+      sample.cached_tokens = record.usage.cached;
+      sample.cost = record.cost >= 0 ? record.cost : cost_of(plan.prices, record.usage);
+      sample.is_well_formed = (!record.has_thinking || record.thinking_closed) &&
+                              !record.stray_tags && !record.answer.empty() &&
+                              verdict.outcome != Outcome::kNoAnswer;
+      sample.is_repeating = std::max(repeated_share(record.thinking),
+                                     repeated_share(record.answer)) > kRepetitionLimit;
+      sample.has_empty_thinking = record.has_thinking && record.thinking_closed &&
+                                  record.thinking.find_first_not_of(" \t\r\n") == std::string::npos;
       const std::string& question =
           task.data.items[static_cast<std::size_t>(plan.samples[i].item)].question;
       sample.is_language_mixed =
@@ -268,7 +278,7 @@ Result<GradedRun> grade_directory(const Plan& plan, const std::string& directory
   std::int64_t n_foreign = 0;
   GradedRun run;
   std::vector<bool> seen(n, false);
-  const Status read = read_samples(directory, [&](const SampleRecord& record) {
+  const Status read = read_samples(directory, [&](SampleRecord&& record) {
     const std::int64_t slot = index.find(record.task, record.item, record.sample);
     if (slot < 0) {
       ++n_foreign;
@@ -282,7 +292,7 @@ Result<GradedRun> grade_directory(const Plan& plan, const std::string& directory
       run.prompts[record.task].emplace(record.item, record.prompt_sha256.substr(0, 16));
     }
     seen[static_cast<std::size_t>(slot)] = true;
-    batch.emplace_back(slot, record);
+    batch.emplace_back(slot, std::move(record));
     if (batch.size() == kBatch) {
       grade_batch();
     }

@@ -373,6 +373,7 @@ Result<ImportReport> write_import(ForeignRun run, const ImportOptions& options) 
     record.usage.completion = s.completion_tokens;
     record.usage.reasoning = s.reasoning_tokens;
     record.timings.total = s.seconds;
+    record.cost = s.cost;
     record.server_model = model;
     record.foreign_score = s.score;
     record.is_foreign_trusted = options.trust && s.score >= 0;

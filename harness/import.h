@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,7 @@ struct ForeignSample {
   std::int64_t completion_tokens = -1;
   std::int64_t reasoning_tokens = -1;
   double seconds = -1;
+  double cost = -1;  // in dollars
   std::uint64_t seed = 0;
   double score = -1;    // what the other harness said, 0 to 1; -1: nothing
   bool failed = false;  // the request failed: no sample, counted as missing
@@ -56,19 +58,21 @@ struct ForeignRun {
   OrderedJson settings = OrderedJson::object();  // sampler settings, where told
 };
 
-// `format`: jsonl, lm-eval, inspect, evalscope, lcb, nemo, simple-evals.
-Result<ForeignRun> read_foreign(const std::string& format, const std::string& path);
-
-std::vector<std::string> import_formats();
-
 struct ImportOptions {
   std::string out;
   std::string task;    // all samples belong to this task of ours
   std::string grader;  // of tasks that are not ours: math, choice, text; empty: from the golds
   std::string model;   // in place of what the records say
   std::string command;
-  bool trust = false;  // take their scores over
+  std::map<std::string, std::string> map;  // jsonl: our field -> path of theirs
+  bool trust = false;                      // take their scores over
 };
+
+// `format`: one of import_formats(). Reads the options task, model and map.
+Result<ForeignRun> read_foreign(const std::string& format, const std::string& path,
+                                const ImportOptions& options);
+
+std::vector<std::string> import_formats();
 
 struct ImportReport {
   std::int64_t n_samples = 0;

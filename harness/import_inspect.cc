@@ -76,7 +76,7 @@ void add_inspect_sample(const Json& row, const std::string& task, ForeignRun& ru
     s.thinking = resolved(std::move(s.thinking), row);
   }
   const std::string stop = text_at(choice, "stop_reason");
-  s.finish_reason = stop == "max_tokens" || stop == "model_length" ? "length" : stop;
+  s.finish_reason = finish_of(stop);
   if (const Json* usage = find_member(*output, "usage")) {
     read_usage(*usage, s);
   }
@@ -112,7 +112,7 @@ void take_inspect_header(const Json& log, ForeignRun& run, std::string& task) {
 
 }  // namespace
 
-Result<ForeignRun> read_inspect(const std::string& path) {
+Result<ForeignRun> read_inspect(const std::string& path, const ReadOptions& /*options*/) {
   ForeignRun run;
   const std::vector<std::string> files = files_under(path, [](const std::string& name) {
     return name.ends_with(".eval") || (name.ends_with(".json") && name != "logs.json");

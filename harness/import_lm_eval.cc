@@ -29,7 +29,7 @@ std::string task_of_samples_file(const std::string& path) {
 
 }  // namespace
 
-Result<ForeignRun> read_lm_eval(const std::string& path) {
+Result<ForeignRun> read_lm_eval(const std::string& path, const ReadOptions& /*options*/) {
   ForeignRun run;
   run.losses = {
       "lm-eval cuts the thinking before it records, and does not record finish reasons or "

@@ -8,7 +8,7 @@
 
 namespace r1eval::foreign {
 
-Result<ForeignRun> read_nemo(const std::string& path) {
+Result<ForeignRun> read_nemo(const std::string& path, const ReadOptions& options) {
   ForeignRun run;
   run.losses = {"NeMo Evaluator's results.jsonl holds no prompts, finish reasons or tokens"};
   const std::vector<std::string> files =
@@ -21,7 +21,7 @@ Result<ForeignRun> read_nemo(const std::string& path) {
     const Status read = for_each_object(file, run, [&](const Json& row) {
       ForeignSample s;
       s.task = first_of(row, {"benchmark", "task"});
-      s.task = s.task.empty() ? task : s.task;
+      s.task = !options.task.empty() ? options.task : (s.task.empty() ? task : s.task);
       s.item = text_at(row, "problem_idx");
       s.sample = int_or(row, "repeat", -1);
       s.gold = text_at(row, "expected_answer");
@@ -31,7 +31,7 @@ Result<ForeignRun> read_nemo(const std::string& path) {
       if (const Json* metadata = find_member(row, "metadata")) {
         s.subject = text_at(*metadata, "category");
       }
-      if (s.item.empty()) {
+      if (s.item.empty() || find_member(row, "model_response") == nullptr) {
         ++run.n_malformed;
         return;
       }

@@ -133,6 +133,7 @@ Result<LoadedRun> load_run(const std::string& directory, const LoadOptions& opti
   const ExecutorSource executor =
       options.as_graded ? ExecutorSource() : sandbox_source(run_options);
   R1_TRY(run.plan, load_plan(run_options, registry, DatasetStore(), executor));
+  run.plan.prices = prices_of_manifest(run.manifest);
   plan_samples(run.plan, run_options, "");
 
   // Stored verdicts: compared with, or taken over.

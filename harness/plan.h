@@ -14,6 +14,7 @@
 #include "engine/backend.h"
 #include "graders/code/judge.h"
 #include "graders/grader.h"
+#include "harness/prices.h"
 #include "harness/run_options.h"
 #include "tasks/dataset_store.h"
 #include "tasks/prompt.h"
@@ -53,6 +54,7 @@ struct PlannedSample {
 struct Plan {
   std::vector<PlannedTask> tasks;
   std::vector<PlannedSample> samples;  // grouped by item, all tasks
+  Prices prices;                       // of the model's tokens, where known
 };
 
 // Opens what runs programs, for tasks whose answers are programs; asked at most once a plan.

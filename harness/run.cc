@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "engine/catalog.h"
 #include "engine/registry.h"
+#include "harness/batch.h"
 #include "harness/exit_codes.h"
 #include "harness/grading.h"
 #include "harness/plan.h"
@@ -268,6 +269,10 @@ Result<int> run_passes(const RunOptions& options) {
   if (options.dry_run) {
     return dry_run(plan, options);
   }
+  R1_TRY(plan.prices, find_prices(options.model, options.prices));
+  if (!options.emit_requests.empty()) {
+    return emit_requests(plan, options);
+  }
   if (options.model.empty()) {
     return fail(ErrorCode::kInvalidArgument,
                 "--model is missing: an alias (`r1eval models list`), a .gguf file, or NAME@URL");
@@ -321,7 +326,7 @@ Result<int> run_passes(const RunOptions& options) {
   R1_RETURN_IF_ERROR(bound_max_tokens(plan, *backend, options, notes));
 
   // Pass 4: the store. What it already has is dropped from the work.
-  const OrderedJson manifest = manifest_json(options, config, capabilities);
+  const OrderedJson manifest = manifest_json(options, config, capabilities, plan.prices);
   Result<std::unique_ptr<RunStore>> opened = RunStore::open(directory, dump_json_pretty(manifest));
   if (!opened) {
     Error error = opened.error();
@@ -519,6 +524,7 @@ Result<int> grade_passes(const RegradeOptions& regrade) {
       tags = {stored.substr(0, comma), stored.substr(comma + 1)};
     }
   }
+  plan.prices = prices_of_manifest(manifest);
   plan_samples(plan, options, "");
   R1_TRY(const std::unique_ptr<RunStore> store, RunStore::open(directory, manifest_text));
   R1_RETURN_IF_ERROR(record_sandbox(plan, *store));

@@ -126,7 +126,7 @@ std::string default_directory(const Plan& plan, const RunOptions& options,
 }
 
 OrderedJson manifest_json(const RunOptions& options, const OrderedJson& config,
-                          const Capabilities& capabilities) {
+                          const Capabilities& capabilities, const Prices& prices) {
   OrderedJson manifest;
   manifest["schema"] = 1;
   manifest["r1eval"] = kVersion;
@@ -134,6 +134,9 @@ OrderedJson manifest_json(const RunOptions& options, const OrderedJson& config,
   manifest["command"] = options.command;
   manifest["options"] = run_options_to_json(options);
   manifest["config"] = config;
+  if (const OrderedJson known = prices_to_json(prices); !known.is_null()) {
+    manifest["prices"] = known;
+  }
   OrderedJson backend;
   for (const auto& [key, value] : capabilities.details) {
     backend[key] = value;

@@ -23,7 +23,7 @@ std::string default_directory(const Plan& plan, const RunOptions& options,
                               const Capabilities& capabilities, const std::string& hash);
 
 OrderedJson manifest_json(const RunOptions& options, const OrderedJson& config,
-                          const Capabilities& capabilities);
+                          const Capabilities& capabilities, const Prices& prices);
 
 // The model identity in the manifest of a directory that exists, or empty.
 std::string stored_identity(const std::string& directory);

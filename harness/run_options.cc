@@ -107,6 +107,10 @@ OrderedJson run_options_to_json(const RunOptions& o) {
   json["omit"] = o.omit;
   json["labels"] = o.labels;
   json["max_failures"] = o.max_failures;
+  json["prices"] = {{"file", o.prices.file},
+                    {"input", o.prices.input},
+                    {"cached_input", o.prices.cached},
+                    {"output", o.prices.output}};
   return json;
 }
 
@@ -160,6 +164,10 @@ Result<RunOptions> run_options_from_json(const Json& json) {
   o.extra_body = string_or(json, "extra_body");
   o.omit = strings_or_empty(json, "omit");
   o.labels = strings_or_empty(json, "labels");
+  if (const Json* prices = find_member(json, "prices")) {
+    o.prices = {string_or(*prices, "file"), double_or(*prices, "input", -1),
+                double_or(*prices, "cached_input", -1), double_or(*prices, "output", -1)};
+  }
   o.max_failures = double_or(json, "max_failures", 0.01);
   return o;
 }

@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "harness/prices.h"
 
 namespace r1eval {
 
@@ -75,7 +76,9 @@ struct RunOptions {
   bool no_grade = false;
   bool accept_server_change = false;
   double max_failures = 0.01;
-  std::string command;  // as typed, for the manifest and the line that resumes
+  PriceFlags prices;          // what is known better than the table
+  std::string emit_requests;  // a file of batch requests to write in place of sending any
+  std::string command;        // as typed, for the manifest and the line that resumes
 };
 
 // The fields that describe what is generated, without secrets: header values and key files are left

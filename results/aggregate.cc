@@ -155,6 +155,32 @@ void add_pass_at(const std::vector<ItemMean>& items, std::int64_t at, TaskScores
   scores.extra_metrics[fmt::format("pass^{}", at)] = hat;
 }
 
+// Budgets halve from the least power of two that no answer exceeds; at most six.
+void add_budget_curve(const std::vector<GradedSample>& samples,
+                      const std::map<std::string, ItemInfo>& infos, TaskScores& scores) {
+  std::int64_t most = 0;
+  for (const GradedSample& sample : samples) {
+    if (sample.completion_tokens < 0) {
+      return;
+    }
+    most = std::max(most, sample.completion_tokens);
+  }
+  std::int64_t top = 1;
+  while (top < most) {
+    top *= 2;
+  }
+  for (std::int64_t budget = std::max<std::int64_t>(1, top / 32); budget <= top; budget *= 2) {
+    std::vector<GradedSample> cut = samples;
+    for (GradedSample& sample : cut) {
+      if (sample.completion_tokens > budget && sample.outcome != Outcome::kUnscored) {
+        sample.outcome = Outcome::kNoAnswer;
+        sample.score = -1;
+      }
+    }
+    scores.budget.emplace_back(budget, score_of_items(fold_items(cut, infos)));
+  }
+}
+
 }  // namespace
 
 double sample_score(const GradedSample& sample) {
@@ -228,6 +254,8 @@ TaskScores aggregate_task(const std::string& task, std::vector<GradedSample> sam
   scores.is_partial = scores.n_samples < n_planned;
   std::vector<double> tokens;
   std::vector<double> seconds;
+  std::vector<double> right;
+  std::vector<double> costs;
   for (const GradedSample& sample : samples) {
     scores.n_unscored += sample.outcome == Outcome::kUnscored ? 1 : 0;
     scores.n_no_answer += sample.outcome == Outcome::kNoAnswer ? 1 : 0;
@@ -235,6 +263,14 @@ TaskScores aggregate_task(const std::string& task, std::vector<GradedSample> sam
     scores.n_truncated_in_thinking += sample.truncated_in_thinking ? 1 : 0;
     scores.n_thinking_unclosed += sample.has_thinking && !sample.thinking_closed ? 1 : 0;
     scores.n_stray_tags += sample.stray_tags ? 1 : 0;
+    scores.n_well_formed += sample.is_well_formed ? 1 : 0;
+    scores.n_language_mixed += sample.is_language_mixed ? 1 : 0;
+    scores.n_repeating += sample.is_repeating ? 1 : 0;
+    scores.n_empty_thinking += sample.has_empty_thinking ? 1 : 0;
+    right.push_back(sample.outcome == Outcome::kUnscored ? 0 : sample_score(sample));
+    if (sample.cost >= 0) {
+      costs.push_back(sample.cost);
+    }
     if (sample.completion_tokens >= 0) {
       tokens.push_back(static_cast<double>(sample.completion_tokens));
     }
@@ -244,6 +280,17 @@ TaskScores aggregate_task(const std::string& task, std::vector<GradedSample> sam
   }
   if (!tokens.empty()) {
     scores.mean_completion_tokens = mean(tokens);
+  }
+  // Of samples that all say what they took: a part would flatter the rest.
+  const double n_right = pairwise_sum(right);
+  if (!tokens.empty() && tokens.size() == samples.size() && n_right > 0) {
+    scores.tokens_per_correct = pairwise_sum(tokens) / n_right;
+  }
+  if (!costs.empty() && costs.size() == samples.size()) {
+    scores.cost = pairwise_sum(costs);
+    if (n_right > 0) {
+      scores.cost_per_correct = *scores.cost / n_right;
+    }
   }
   if (!seconds.empty()) {
     scores.seconds = mean(seconds);
@@ -255,6 +302,9 @@ TaskScores aggregate_task(const std::string& task, std::vector<GradedSample> sam
     if (has_votes) {
       add_consensus(samples, items, k, scores);
     }
+  }
+  if (!samples.empty()) {
+    add_budget_curve(samples, items, scores);
   }
   for (const std::string& field : breakdown_fields) {
     std::map<std::string, std::vector<ItemMean>> groups;

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/verdict.h"
@@ -27,8 +28,13 @@ struct GradedSample {
   bool stray_tags = false;
   std::int64_t completion_tokens = -1;
   std::int64_t prompt_tokens = -1;
+  std::int64_t cached_tokens = -1;
+  double cost = -1;  // dollars
   double seconds = -1;
   bool is_language_mixed = false;
+  bool is_well_formed = true;  // one closed thinking block or none, an answer after it, read by us
+  bool is_repeating = false;   // repeated_share() above kRepetitionLimit
+  bool has_empty_thinking = false;
   double score = -1;  // a score between wrong and right, from foreign records; -1: by the outcome
 };
 
@@ -71,11 +77,22 @@ struct TaskScores {
   std::int64_t n_thinking_unclosed = 0;
   std::int64_t n_stray_tags = 0;
   std::optional<double> mean_completion_tokens;
+  std::int64_t n_well_formed = 0;
+  std::int64_t n_language_mixed = 0;
+  std::int64_t n_repeating = 0;
+  std::int64_t n_empty_thinking = 0;
+  std::optional<double> tokens_per_correct;  // all answers' tokens over the right answers
+  std::optional<double> cost;                // dollars, of all samples that have one
+  std::optional<double> cost_per_correct;
   std::optional<double> seconds;  // mean time of an answer, from sending it to its last token
   std::map<std::string, Score> extra_metrics;                     // "cons@64", "pass@8", …
   std::map<std::string, double> tie_rate;                         // of "cons@k"
   std::map<std::string, std::map<std::string, Score>> breakdown;  // field -> value -> score
-  bool is_partial = false;                                        // --limit, or samples are missing
+  // The score had generation stopped after so many tokens: answers that took more count as wrong,
+  // which is a lower curve (a model that knew its budget might have done better). Only where every
+  // sample says how many tokens it took.
+  std::vector<std::pair<std::int64_t, Score>> budget;
+  bool is_partial = false;  // --limit, or samples are missing
 };
 
 // One item's scored samples, for a score over items.

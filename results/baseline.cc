@@ -41,10 +41,12 @@ Result<ItemResult> item_from(const Json& row, const std::string& where) {
   const auto bad = [&](const std::string& what) {
     return fail(ErrorCode::kParse, fmt::format("{}: {}", where, what));
   };
-  if (!row.is_array() || row.size() < 16) {
-    return bad("expected an array of 16 fields");
+  // The last four came later: a baseline without them knows nothing of these.
+  if (!row.is_array() || (row.size() != 16 && row.size() < 20)) {
+    return bad("expected an array of 20 fields");
   }
-  for (std::size_t i = 0; i < 16; ++i) {
+  const bool is_long = row.size() >= 20;
+  for (std::size_t i = 0; i < (is_long ? 20U : 16U); ++i) {
     if (i < 5 ? !row[i].is_string() : !row[i].is_number()) {
       return bad(fmt::format("field {} is of the wrong kind", i));
     }
@@ -70,6 +72,17 @@ Result<ItemResult> item_from(const Json& row, const std::string& where) {
   item.n_with_tokens = whole(13);
   item.completion_tokens = whole(14);
   item.prompt_tokens = whole(15);
+  if (is_long) {
+    item.n_ill_formed = whole(16);
+    item.n_repeating = whole(17);
+    item.n_with_cost = whole(18);
+    item.cost = row[19].get<double>();
+  } else {
+    item.n_ill_formed = item.n_repeating = kUnknownCount;
+  }
+  if (!std::isfinite(item.cost) || item.cost < 0) {
+    return bad(fmt::format("item '{}': a cost of {}", item.id, item.cost));
+  }
   const auto k = static_cast<double>(item.k);
   if (item.id.empty() || item.k < 0 || !std::isfinite(item.sum) || item.sum < 0 || item.sum > k ||
       !std::isfinite(item.sum_squares) || item.sum_squares < 0 ||
@@ -79,7 +92,7 @@ Result<ItemResult> item_from(const Json& row, const std::string& where) {
   }
   for (const std::int64_t count :
        {item.n_samples, item.n_truncated, item.n_no_answer, item.n_unscored, item.n_language_mixed,
-        item.n_with_tokens, item.completion_tokens, item.prompt_tokens}) {
+        item.n_with_tokens, item.completion_tokens, item.prompt_tokens, item.n_with_cost}) {
     if (count < 0) {
       return bad(fmt::format("item '{}': a count is negative", item.id));
     }
@@ -98,9 +111,6 @@ std::string baseline_json(const RunScores& run) {
   json["model"] = run.model;
   json["model_revision"] = run.model_revision;
   json["settings"] = strings(run.settings);
-  if (run.cost) {
-    json["cost"] = *run.cost;
-  }
   // Written by hand: a row a line, so that differences between two baselines can be read.
   std::string out = dump_json_pretty(json);
   out.resize(out.rfind("\n}"));
@@ -124,11 +134,26 @@ std::string baseline_json(const RunScores& run) {
     first = false;
     for (std::size_t i = 0; i < task.items.size(); ++i) {
       const ItemResult& item = task.items[i];
-      const OrderedJson row = OrderedJson::array(
-          {item.id, item.question, item.prompt, item.cluster, item.stratum, item.k,
-           number(item.sum), number(item.sum_squares), item.n_samples, item.n_truncated,
-           item.n_no_answer, item.n_unscored, item.n_language_mixed, item.n_with_tokens,
-           item.completion_tokens, item.prompt_tokens});
+      const OrderedJson row = OrderedJson::array({item.id,
+                                                  item.question,
+                                                  item.prompt,
+                                                  item.cluster,
+                                                  item.stratum,
+                                                  item.k,
+                                                  number(item.sum),
+                                                  number(item.sum_squares),
+                                                  item.n_samples,
+                                                  item.n_truncated,
+                                                  item.n_no_answer,
+                                                  item.n_unscored,
+                                                  item.n_language_mixed,
+                                                  item.n_with_tokens,
+                                                  item.completion_tokens,
+                                                  item.prompt_tokens,
+                                                  item.n_ill_formed,
+                                                  item.n_repeating,
+                                                  item.n_with_cost,
+                                                  item.cost});
       out += fmt::format("{}\n{}", i == 0 ? "" : ",", dump_json(row));
     }
     out += "]}";
@@ -155,9 +180,6 @@ Result<RunScores> baseline_from_json(std::string_view text) {
   run.model = string_or(json, "model");
   run.model_revision = string_or(json, "model_revision");
   run.settings = strings_from(json, "settings");
-  if (const double cost = double_or(json, "cost", -1); cost >= 0) {
-    run.cost = cost;
-  }
   const Json* tasks = find_member(json, "tasks");
   if (tasks == nullptr || !tasks->is_object()) {
     return fail(ErrorCode::kParse, "field 'tasks': expected an object");

@@ -72,7 +72,6 @@ Pairing pair_items(const TaskResult& a, const TaskResult& b) {
       found.push_back({&item, other->second});
       used.insert(other->second);
     } else {
-      pairing.n_changed += other != by_id.end() ? 1 : 0;
       unmatched.push_back(&item);
     }
   }
@@ -101,6 +100,11 @@ Pairing pair_items(const TaskResult& a, const TaskResult& b) {
     if (!used.contains(&item)) {
       pairing.only_b.push_back(&item);
     }
+  }
+  // The same id with another question, neither of which found its like elsewhere.
+  for (const ItemResult* item : pairing.only_a) {
+    const auto other = by_id.find(item->id);
+    pairing.n_changed += other != by_id.end() && !used.contains(other->second) ? 1 : 0;
   }
   for (const Pair& pair : found) {
     if (pair.a->k > 0 && pair.b->k > 0) {
@@ -316,6 +320,12 @@ std::vector<ItemResult> fold_item_results(const std::vector<GradedSample>& sampl
     item.n_truncated += sample.truncated ? 1 : 0;
     item.n_no_answer += sample.outcome == Outcome::kNoAnswer ? 1 : 0;
     item.n_language_mixed += sample.is_language_mixed ? 1 : 0;
+    item.n_ill_formed += sample.is_well_formed ? 0 : 1;
+    item.n_repeating += sample.is_repeating ? 1 : 0;
+    if (sample.cost >= 0) {
+      ++item.n_with_cost;
+      item.cost += sample.cost;
+    }
     if (sample.completion_tokens >= 0) {
       ++item.n_with_tokens;
       item.completion_tokens += sample.completion_tokens;

@@ -21,6 +21,9 @@
 
 namespace r1eval {
 
+// A count that a record of an older version does not hold.
+inline constexpr std::int64_t kUnknownCount = -1;
+
 // One item of one run as a comparison needs it: numbers and hashes, no texts.
 struct ItemResult {
   std::string id;
@@ -39,6 +42,10 @@ struct ItemResult {
   std::int64_t n_with_tokens = 0;
   std::int64_t completion_tokens = 0;  // sum over those
   std::int64_t prompt_tokens = 0;
+  std::int64_t n_ill_formed = 0;
+  std::int64_t n_repeating = 0;
+  std::int64_t n_with_cost = 0;
+  double cost = 0;  // dollars, sum over those
 
   double mean() const { return k == 0 ? 0 : sum / static_cast<double>(k); }
 
@@ -72,7 +79,6 @@ struct RunScores {
   std::string r1eval;
   std::map<std::string, std::string> settings;
   std::map<std::string, TaskResult> tasks;
-  std::optional<double> cost;
 };
 
 // Fills what a task's samples say of its items. Items without samples are there with k = 0.

@@ -12,11 +12,12 @@
 namespace r1eval {
 namespace {
 
-const char* const kSideNames = "truncation, extraction, failures, language-mix, tokens, cost";
+const char* const kSideNames =
+    "truncation, extraction, failures, language-mix, format, repetition, tokens, cost";
 
 bool is_rate(std::string_view name) {
   return name == "truncation" || name == "extraction" || name == "failures" ||
-         name == "language-mix";
+         name == "language-mix" || name == "format" || name == "repetition";
 }
 
 std::optional<double> side_value(const RunScores& run, const std::map<std::string, double>& margins,
@@ -28,6 +29,11 @@ std::optional<double> side_value(const RunScores& run, const std::map<std::strin
   double n_mixed = 0;
   double n_with_tokens = 0;
   double tokens = 0;
+  double n_ill_formed = 0;
+  double n_repeating = 0;
+  double n_with_cost = 0;
+  double cost = 0;
+  bool is_shape_known = true;
   for (const auto& [task_name, task] : run.tasks) {
     if (!margins.contains(task_name)) {
       continue;
@@ -40,10 +46,16 @@ std::optional<double> side_value(const RunScores& run, const std::map<std::strin
       n_mixed += static_cast<double>(item.n_language_mixed);
       n_with_tokens += static_cast<double>(item.n_with_tokens);
       tokens += static_cast<double>(item.completion_tokens);
+      is_shape_known = is_shape_known && item.n_ill_formed != kUnknownCount;
+      n_ill_formed += static_cast<double>(item.n_ill_formed);
+      n_repeating += static_cast<double>(item.n_repeating);
+      n_with_cost += static_cast<double>(item.n_with_cost);
+      cost += item.cost;
     }
   }
-  if (name == "cost") {
-    return run.cost;
+  if (name == "cost") {  // a sample, so that runs of different k can be compared
+    return n_with_cost > 0 && n_with_cost >= n_samples ? std::optional<double>(cost / n_with_cost)
+                                                       : std::nullopt;
   }
   if (name == "tokens") {
     return n_with_tokens > 0 ? std::optional<double>(tokens / n_with_tokens) : std::nullopt;
@@ -57,6 +69,11 @@ std::optional<double> side_value(const RunScores& run, const std::map<std::strin
   }
   if (name == "truncation") {
     return n_truncated / n_samples;
+  }
+  if (name == "format" || name == "repetition") {
+    return is_shape_known
+               ? std::optional<double>((name == "format" ? n_ill_formed : n_repeating) / n_samples)
+               : std::nullopt;
   }
   return (name == "extraction" ? n_no_answer : n_mixed) / n_samples;
 }

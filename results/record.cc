@@ -99,6 +99,9 @@ std::string sample_to_json(const SampleRecord& r) {
   json["timings"] = {{"queue", or_null(r.timings.queue)},
                      {"first_token", or_null(r.timings.first_token)},
                      {"total", or_null(r.timings.total)}};
+  if (r.cost >= 0) {
+    json["cost"] = r.cost;
+  }
   json["attempts"] = r.attempts;
   json["server"] = {{"model", r.server_model}, {"system_fingerprint", r.system_fingerprint}};
   json["endpoint"] = r.endpoint;
@@ -109,7 +112,13 @@ std::string sample_to_json(const SampleRecord& r) {
 }
 
 Result<SampleRecord> sample_from_json(std::string_view line) {
-  R1_TRY(const Json json, parse_json(line));
+  R1_TRY(Json json, parse_json(line));
+  // The long texts are moved out: a copy of each is a copy of the file.
+  const auto take = [&](const char* key) {
+    const auto member = json.find(key);
+    return member != json.end() && member->is_string() ? std::move(member->get_ref<std::string&>())
+                                                       : std::string();
+  };
   SampleRecord r;
   R1_TRY(r.task, get_string(json, "task"));
   R1_TRY(r.item, get_string(json, "item"));
@@ -118,9 +127,9 @@ Result<SampleRecord> sample_from_json(std::string_view line) {
   r.prompt_sha256 = string_or(json, "prompt_sha256");
   r.seed = uint_or_zero(json, "seed");
   r.target = string_or(json, "target");
-  r.thinking = string_or(json, "thinking");
-  r.answer = string_or(json, "answer");
-  r.raw = string_or(json, "raw");
+  r.thinking = take("thinking");
+  r.answer = take("answer");
+  r.raw = take("raw");
   r.finish_reason = string_or(json, "finish_reason");
   r.stop_cause = string_or(json, "stop_cause");
   r.think_close_forced = bool_or(json, "think_close_forced", false);
@@ -141,6 +150,7 @@ Result<SampleRecord> sample_from_json(std::string_view line) {
     r.timings.first_token = double_or(*timings, "first_token", -1);
     r.timings.total = double_or(*timings, "total", -1);
   }
+  r.cost = double_or(json, "cost", -1);
   r.attempts = int_or(json, "attempts", 1);
   if (const Json* server = find_member(json, "server")) {
     r.server_model = string_or(*server, "model");

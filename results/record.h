@@ -39,6 +39,7 @@ struct SampleRecord {
   bool stray_tags = false;  // think tags are left over in the answer
   Usage usage;
   Timings timings;
+  double cost = -1;  // dollars, at the prices that the manifest names; -1: unknown
   std::int64_t attempts = 1;
   std::string server_model;
   std::string system_fingerprint;

@@ -1,5 +1,6 @@
 #include "results/report_html.h"
 
+#include <fmt/format.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -19,6 +20,16 @@ std::string_view file_of_page(std::string_view name) {
     }
   }
   return "";
+}
+
+// What the page's policy names a script by: base64 of the SHA-256 of its text.
+std::string script_hash(std::string_view script) {
+  const std::string hex = sha256_hex(script);
+  std::string digest;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+    digest += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+  }
+  return base64(digest);
 }
 
 // JSON inside a script element: nothing in it may end the element or begin a comment.
@@ -118,16 +129,20 @@ Result<std::string> report_html(const HtmlReport& report) {
     samples = base64(packed);
   }
   const std::string_view script = file_of_page("report/report.js");
-  const std::string hex = sha256_hex(script);
-  std::string digest;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    digest += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
-  }
+  // Without it (a build without Debian's libjs-katex) formulas stay as written.
+  const std::string_view katex =
+      embedded_katex_files().empty() ? std::string_view() : embedded_katex_files().front().second;
+  const std::string katex_element =
+      katex.empty() ? "" : fmt::format("<script>{}</script>\n", katex);
+  const std::string katex_policy =
+      katex.empty() ? "" : fmt::format(" 'sha256-{}'", script_hash(katex));
   const std::string title = xml_text(report.title);
   return fill(file_of_page("report/report.html"),
               {{"@TITLE@", title},
                {"@SUBTITLE@", xml_text(report.subtitle)},
-               {"@SCRIPT_HASH@", base64(digest)},
+               {"@SCRIPT_HASH@", script_hash(script)},
+               {"@KATEX_HASH@", katex_policy},
+               {"@KATEX@", katex_element},
                {"@STYLE@", file_of_page("report/report.css")},
                {"@TRANSCRIPTS@", samples.empty() ? "no transcripts in this report" : "unpacking …"},
                {"@HEAD@", json_in_html(dump_json(report.head))},

@@ -38,6 +38,13 @@ std::string results_json(const RunSummary& summary) {
     task["thinking_unclosed"] = t.n_thinking_unclosed;
     task["stray_tags"] = t.n_stray_tags;
     task["mean_completion_tokens"] = or_null(t.mean_completion_tokens);
+    task["tokens_per_correct"] = or_null(t.tokens_per_correct);
+    task["cost"] = or_null(t.cost);
+    task["cost_per_correct"] = or_null(t.cost_per_correct);
+    task["well_formed"] = t.n_well_formed;
+    task["language_mixed"] = t.n_language_mixed;
+    task["repeating"] = t.n_repeating;
+    task["empty_thinking"] = t.n_empty_thinking;
     task["mean_seconds"] = or_null(t.seconds);
     task["partial"] = t.is_partial;
     OrderedJson metrics = OrderedJson::object();
@@ -51,6 +58,12 @@ std::string results_json(const RunSummary& summary) {
       metrics[name] = metric;
     }
     task["metrics"] = metrics;
+    OrderedJson budget = OrderedJson::array();
+    for (const auto& [tokens, score] : t.budget) {
+      budget.push_back(
+          {{"tokens", tokens}, {"value", score.value}, {"ci", interval_json(score.interval)}});
+    }
+    task["budget"] = budget;
     OrderedJson breakdown = OrderedJson::object();
     for (const auto& [field, values] : t.breakdown) {
       for (const auto& [value, score] : values) {

@@ -247,8 +247,7 @@ class RunStoreOnDisk : public RunStore {
 
   std::int64_t n_samples_found() const override { return n_samples_found_; }
 
-  Status for_each_sample(
-      const std::function<Status(const SampleRecord&)>& on_sample) const override {
+  Status for_each_sample(const std::function<Status(SampleRecord&&)>& on_sample) const override {
     return read_samples(directory_, on_sample);
   }
 
@@ -334,7 +333,7 @@ Result<std::string> read_manifest(const std::string& directory) {
 }
 
 Status read_samples(const std::string& directory,
-                    const std::function<Status(const SampleRecord&)>& on_sample) {
+                    const std::function<Status(SampleRecord&&)>& on_sample) {
   // Lines are parsed in parallel, a bounded batch at a time, and handed over in file order.
   constexpr std::size_t kBatchBytes = std::size_t{16} << 20;
 
@@ -367,7 +366,7 @@ Status read_samples(const std::string& directory,
         }
         continue;
       }
-      R1_RETURN_IF_ERROR(on_sample(*records[i]));
+      R1_RETURN_IF_ERROR(on_sample(std::move(*records[i])));
     }
     batch.clear();
     bytes = 0;

@@ -31,8 +31,7 @@ class RunStore {
   // Samples that were there when the store was opened.
   virtual std::int64_t n_samples_found() const = 0;
   // All samples on disk, in file order; stops at the first error of `on_sample`.
-  virtual Status for_each_sample(
-      const std::function<Status(const SampleRecord&)>& on_sample) const = 0;
+  virtual Status for_each_sample(const std::function<Status(SampleRecord&&)>& on_sample) const = 0;
   virtual Status append_sample(const SampleRecord& record) = 0;
   // One JSON object about a retry, a failed request, a changed limit; a time stamp is added.
   virtual Status append_event(std::string_view json_object) = 0;
@@ -45,6 +44,6 @@ class RunStore {
 // Reads without a lock, for report, compare and grade.
 Result<std::string> read_manifest(const std::string& directory);
 Status read_samples(const std::string& directory,
-                    const std::function<Status(const SampleRecord&)>& on_sample);
+                    const std::function<Status(SampleRecord&&)>& on_sample);
 
 }  // namespace r1eval

@@ -79,7 +79,7 @@ Row metric_row(const std::string& task, const std::string& metric, const Score& 
 std::string results_table(const RunSummary& summary) {
   std::vector<Row> rows;
   rows.push_back({"task", "metric", "score %", "95 % interval", "SE pop", "SE run", "n", "k",
-                  "unscored", "trunc.", "no answer", "tokens", "s"});
+                  "unscored", "trunc.", "no answer", "tokens", "s", "$/right"});
   std::vector<std::string> notes;
   for (const TaskScores& t : summary.tasks) {
     Row row = metric_row(t.task, t.metric, t.score);
@@ -91,6 +91,7 @@ std::string results_table(const RunSummary& summary) {
     row.push_back(t.mean_completion_tokens ? fmt::format("{:.0f}", *t.mean_completion_tokens)
                                            : "-");
     row.push_back(t.seconds ? fmt::format("{:.1f}", *t.seconds) : "-");
+    row.push_back(t.cost_per_correct ? fmt::format("{:.4f}", *t.cost_per_correct) : "-");
     rows.push_back(row);
     for (const auto& [name, score] : t.extra_metrics) {
       Row extra = metric_row("", name, score);
@@ -114,6 +115,13 @@ std::string results_table(const RunSummary& summary) {
   std::string out =
       fmt::format("\nmodel {}{}\n\n", summary.model,
                   summary.model_revision.empty() ? "" : " at " + summary.model_revision);
+  // Without prices the column says nothing.
+  if (std::none_of(summary.tasks.begin(), summary.tasks.end(),
+                   [](const TaskScores& t) { return t.cost.has_value(); })) {
+    for (Row& row : rows) {
+      row.pop_back();
+    }
+  }
   out += layout(rows);
   out += "\n";
   for (const std::string& note : notes) {
@@ -121,6 +129,20 @@ std::string results_table(const RunSummary& summary) {
   }
   out += fmt::format("records: {}\n", summary.directory);
   return out;
+}
+
+std::string budget_table(const RunSummary& summary) {
+  std::vector<Row> rows = {{"task", "stopped after", "score %", "95 % interval"}};
+  for (const TaskScores& t : summary.tasks) {
+    for (const auto& [tokens, score] : t.budget) {
+      rows.push_back(
+          {t.task, fmt::format("{} tokens", tokens), percent(score.value),
+           fmt::format("[{}, {}]", percent(score.interval.lower), percent(score.interval.upper))});
+    }
+  }
+  return rows.size() > 1
+             ? "\nAccuracy against budget: longer answers count as wrong\n\n" + layout(rows)
+             : std::string();
 }
 
 }  // namespace r1eval

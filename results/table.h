@@ -11,4 +11,7 @@ namespace r1eval {
 // Scores are in percent. Same scores, same bytes: nothing of the call that prints it but the notes.
 std::string results_table(const RunSummary& summary);
 
+// The scores had every answer been stopped after so many tokens; empty where lengths are not known.
+std::string budget_table(const RunSummary& summary);
+
 }  // namespace r1eval

@@ -19,4 +19,7 @@ inline constexpr double kLanguageMixLimit = 0.05;
 // Share of the text's words that lie in a run of 64 words which occurred before in it.
 double repeated_share(std::string_view text);
 
+// A sample is marked above this share: an answer that quotes its own thinking once stays below.
+inline constexpr double kRepetitionLimit = 0.3;
+
 }  // namespace r1eval

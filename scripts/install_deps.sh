@@ -9,6 +9,7 @@ packages=(
   libtbb-dev libre2-dev nlohmann-json3-dev libgtest-dev libgmock-dev libbenchmark-dev
   libcurl4-openssl-dev libfmt-dev libcli11-dev libzip-dev libzstd-dev zlib1g-dev libssl-dev
   libtomlplusplus-dev libboost-dev libicu-dev libpcre2-dev
+  libjs-katex python3-jsonschema
   libseccomp-dev libflint-dev libflint-arb-dev libantic-dev libcalcium-dev libgmp-dev
   clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14
 )

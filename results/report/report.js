@@ -87,9 +87,40 @@
   }
   if (!head.comparisons.length) $('compare').hidden = $('compare-title').hidden = true;
 
+  // ---- accuracy against budget: recorded answers that took more tokens count as wrong
+  const ns = 'http://www.w3.org/2000/svg';
+  function shape(name, attributes, text) {
+    const node = document.createElementNS(ns, name);
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    if (text !== undefined) node.textContent = text;
+    return node;
+  }
+  head.runs.forEach((run) => {
+    for (const [task, t] of Object.entries(run.tasks)) {
+      const points = t.budget || [];
+      if (points.length < 2) continue;
+      const name = task + (head.runs.length > 1 ? ' (' + run.name + ')' : ''), w = 520, h = 160, left = 40;
+      const svg = shape('svg', { viewBox: '0 0 ' + w + ' ' + (h + 24), role: 'img', style: 'max-width:' + w + 'px;width:100%',
+        'aria-label': name + ': score when generation stops at a number of tokens' });
+      const x = (i) => left + (w - left - 20) * i / (points.length - 1), y = (v) => 8 + (h - 16) * (1 - v);
+      for (const v of [0, 0.5, 1]) {
+        svg.append(shape('line', { x1: left, x2: w, y1: y(v), y2: y(v), class: 'grid' }), shape('text', { x: left - 6, y: y(v) + 4, 'text-anchor': 'end' }, 100 * v + ' %'));
+      }
+      svg.append(shape('polyline', { class: 'curve', points: points.map((p, i) => x(i) + ',' + y(p.value)).join(' ') }));
+      points.forEach((p, i) => {
+        svg.append(shape('line', { class: 'curve', x1: x(i), x2: x(i), y1: y(p.ci[0]), y2: y(p.ci[1]) }), shape('circle', { cx: x(i), cy: y(p.value), r: 3 }),
+          shape('text', { x: x(i), y: h + 16, 'text-anchor': 'middle' }, p.tokens));
+      });
+      $('budget').append(make('figure', {}, make('figcaption', {}, name + ': score had every answer been stopped after so many tokens'), svg),
+        table(name + ' by budget', [{ name: 'tokens' }, { name: 'score %' }, { name: 'interval' }],
+          points.map((p) => [p.tokens, percent(p.value), '[' + percent(p.ci[0]) + ', ' + percent(p.ci[1]) + ']'])));
+    }
+  });
+  if (!$('budget').firstChild) $('budget').hidden = $('budget-title').hidden = true;
+
   // ---- lengths
   for (const h of head.lengths) {
-    const most = Math.max(1, ...h.counts), ns = 'http://www.w3.org/2000/svg', w = 520, bh = 90;
+    const most = Math.max(1, ...h.counts), w = 520, bh = 90;
     const svg = document.createElementNS(ns, 'svg');
     svg.setAttribute('viewBox', '0 0 ' + w + ' ' + (bh + 20)); svg.setAttribute('role', 'img');
     svg.setAttribute('aria-label', h.name + ': completion tokens, 0 to ' + h.max); svg.style.maxWidth = w + 'px'; svg.style.width = '100%';
@@ -105,6 +136,45 @@
     $('lengths').append(make('figure', {}, make('figcaption', {}, h.name + ': lengths of answers'), svg));
   }
   if (!head.lengths.length) $('lengths').hidden = $('lengths-title').hidden = true;
+
+  // ---- texts: fenced code coloured, mathematics as MathML. Whatever a model wrote becomes text nodes, or what
+  // KaTeX makes of it with commands that load or style anything switched off. Long texts stay as they are.
+  const kRich = 200000, kFormulas = 400;
+  const kCode = /(#[^\n]*|\/\/[^\n]*)|("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|\b(and|as|assert|auto|bool|break|case|class|const|continue|def|del|double|elif|else|except|False|float|for|from|if|import|in|include|int|is|lambda|let|long|None|not|or|pass|print|raise|return|self|string|struct|True|try|using|var|vector|void|while|with|yield)\b|\b(\d[\w.]*)\b/g;
+  const kMath = /\$\$([^]{1,4000}?)\$\$|\\\[([^]{1,4000}?)\\\]|\\\(([^]{1,2000}?)\\\)|\$(?!\s)([^$\n]{1,500}?)(?<!\s)\$(?!\d)|(\\boxed\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})/g;
+  function code(text) {
+    const out = make('pre', { tabindex: '0', class: 'code' });
+    let at = 0;
+    for (const m of text.matchAll(kCode)) {
+      out.append(text.slice(at, m.index), make('span', { class: m[1] ? 'c-note' : m[2] ? 'c-text' : m[3] ? 'c-word' : 'c-number' }, m[0]));
+      at = m.index + m[0].length;
+    }
+    out.append(text.slice(at));
+    return out;
+  }
+  function prose(text) {
+    const out = make('div', { class: 'prose', dir: 'auto' });
+    let at = 0, n = 0;
+    for (const m of text.matchAll(kMath)) {
+      if (++n > kFormulas) break;
+      const tex = m[1] || m[2] || m[3] || m[4] || m[5], span = make('span');
+      try { window.katex.render(tex, span, { output: 'mathml', displayMode: Boolean(m[1] || m[2]), throwOnError: true, trust: false, strict: 'ignore', maxSize: 20, maxExpand: 200 }); }
+      catch (e) { span.textContent = m[0]; }
+      out.append(text.slice(at, m.index), span);
+      at = m.index + m[0].length;
+    }
+    out.append(text.slice(at));
+    return out;
+  }
+  function rich(text) {
+    if ($('f-form').value === 'plain' || text.length > kRich) return make('pre', { tabindex: '0' }, text);
+    const box = make('div', { class: 'rich', tabindex: '0', role: 'group', 'aria-label': 'text' });
+    text.split(/^```/m).forEach((part, i) => {
+      if (i % 2) box.append(code(part.replace(/^[^\n]*\n/, '')));
+      else if (part.trim()) box.append(window.katex ? prose(part) : make('div', { class: 'prose', dir: 'auto' }, part));
+    });
+    return box;
+  }
 
   // ---- transcripts: packed in the page, unpacked when the list is first wanted
   const kRow = 30;
@@ -142,9 +212,9 @@
       if (v !== '' && v !== null && v !== undefined) facts.append(make('dt', {}, k), make('dd', {}, v));
     }
     const parts = [make('h3', {}, s.task + ' ' + s.item + ' sample ' + s.sample), facts];
-    if (s.question) parts.push(make('details', {}, make('summary', {}, 'Question'), make('pre', { tabindex: '0' }, s.question)));
-    if (s.thinking) parts.push(make('details', {}, make('summary', {}, 'Thinking (' + s.thinking.length + ' characters)'), make('pre', { tabindex: '0' }, s.thinking)));
-    parts.push(make('h4', {}, 'Answer'), make('pre', { tabindex: '0' }, s.answer || '(empty)'));
+    if (s.question) parts.push(make('details', {}, make('summary', {}, 'Question'), rich(s.question)));
+    if (s.thinking) parts.push(make('details', {}, make('summary', {}, 'Thinking (' + s.thinking.length + ' characters)'), rich(s.thinking)));
+    parts.push(make('h4', {}, 'Answer'), rich(s.answer || '(empty)'));
     if (s.details) parts.push(make('details', {}, make('summary', {}, 'Details of the verdict'), make('pre', { tabindex: '0' }, s.details)));
     $('one').replaceChildren(...parts);
   }
@@ -168,5 +238,6 @@
   for (const task of [...new Set(head.runs.flatMap((r) => Object.keys(r.tasks)))]) $('f-task').append(make('option', { value: task }, task));
   for (const id of ['f-task', 'f-verdict']) $(id).addEventListener('change', filter);
   $('f-text').addEventListener('input', filter);
+  $('f-form').addEventListener('change', () => { if (selected >= 0) select(selected); });
   setTimeout(() => unpack().then((samples) => { all = samples; filter(); }).catch((e) => { $('count').textContent = 'The transcripts cannot be unpacked: ' + e; }), 0);
 })();

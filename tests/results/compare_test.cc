@@ -47,6 +47,14 @@ TEST(CompareTest, PairsByQuestionWhereIdsDiffer) {
   EXPECT_EQ(c.delta, 0.5);
 }
 
+TEST(CompareTest, NumbersThatCountFromElsewhereStillPairByQuestion) {
+  const TaskComparison c = *compare_task(task({item("1", 1, 1, "q1"), item("2", 1, 1, "q2")}),
+                                         task({item("0", 1, 1, "q1"), item("1", 0, 1, "q2")}), {});
+  EXPECT_EQ(c.n_pairs, 2);
+  EXPECT_EQ(c.n_dropped, 0);
+  EXPECT_EQ(c.n_changed_items, 0);
+}
+
 TEST(CompareTest, TheSameIdWithAnotherQuestionIsNoPair) {
   const TaskComparison c = *compare_task(task({item("1", 1, 1, "q1"), item("2", 1, 1, "q2")}),
                                          task({item("1", 0, 1, "q9"), item("2", 1, 1, "q2")}), {});

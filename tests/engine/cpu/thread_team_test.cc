@@ -1,4 +1,4 @@
-#include "engine/cpu/thread_team.h"
+#include "kernels/cpu/thread_team.h"
 
 #include <gtest/gtest.h>
 
