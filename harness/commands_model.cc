@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "engine/catalog.h"
 #include "engine/cpu/cpu_runner.h"
-#include "engine/cpu/memory.h"
+#include "kernels/cpu/memory.h"
 #include "engine/cpu/weights.h"
 #include "engine/embedded.h"
 #include "engine/model/model_size.h"

@@ -20,6 +20,10 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512vnni");
 }
 
+bool has_avx512_bf16() {
+  return has_avx512() && __builtin_cpu_supports("avx512bf16");
+}
+
 struct Choice {
   const KernelTable* table;
   std::string problem;
@@ -27,9 +31,10 @@ struct Choice {
 
 Choice choose() {
   __builtin_cpu_init();
-  const KernelTable* widest = has_avx512() ? &avx512_kernels()
-                              : has_avx2() ? &avx2_kernels()
-                                           : &scalar_kernels();
+  const KernelTable* widest = has_avx512_bf16() ? &avx512_bf16_kernels()
+                              : has_avx512()    ? &avx512_kernels()
+                              : has_avx2()      ? &avx2_kernels()
+                                                : &scalar_kernels();
   const char* wish = std::getenv("R1EVAL_ISA");
   if (wish == nullptr || *wish == '\0') {
     return {widest, ""};
@@ -38,9 +43,11 @@ Choice choose() {
   if (wished != nullptr) {
     return {wished, ""};
   }
-  return {widest, std::string("R1EVAL_ISA=") + wish +
-                      " is not one of scalar, avx2, avx512, or this processor lacks it; using " +
-                      widest->isa};
+  return {
+      widest,
+      std::string("R1EVAL_ISA=") + wish +
+          " is not one of scalar, avx2, avx512, avx512_bf16, or this processor lacks it; using " +
+          widest->isa};
 }
 
 const Choice& choice() {
@@ -81,6 +88,9 @@ const KernelTable* kernels_for(const std::string& isa) {
   }
   if (isa == "avx512" && has_avx512()) {
     return &avx512_kernels();
+  }
+  if (isa == "avx512_bf16" && has_avx512_bf16()) {
+    return &avx512_bf16_kernels();
   }
   return nullptr;
 }

@@ -226,10 +226,12 @@ void pack_float_tile(StoredFormat format, const PackedLayout& layout, const Stor
       continue;
     }
     const std::byte* row = rows16[r].values;
-    for (std::int64_t k = 0; k < columns; ++k) {
+    const bool is_paired = layout.form == PackedForm::kBF16;
+    const std::int64_t n_stored = is_paired ? (columns + 1) / 2 * 2 : columns;
+    for (std::int64_t k = 0; k < n_stored; ++k) {
       const std::uint16_t bits =
-          row == nullptr ? std::uint16_t{0} : load<std::uint16_t>(row + 2 * k);
-      store(tile + (k * kTileRows + r) * 2, bits);
+          row == nullptr || k >= columns ? std::uint16_t{0} : load<std::uint16_t>(row + 2 * k);
+      store(tile + (is_paired ? PackedLayout::pair_value_at(k, r) : (k * kTileRows + r) * 2), bits);
     }
   }
 }
@@ -336,6 +338,9 @@ std::int64_t PackedLayout::tile_bytes(std::int64_t columns) const {
   if (form == PackedForm::kF8) {
     return (columns + kF8BlockColumns - 1) / kF8BlockColumns * 64 + columns * kTileRows;
   }
+  if (form == PackedForm::kBF16) {
+    return (columns + 1) / 2 * kTileRows * 4;
+  }
   if (is_float()) {
     return columns * kTileRows * (form == PackedForm::kF32 ? 4 : 2);
   }
@@ -415,13 +420,18 @@ void unpack_row(const PackedMatrix& matrix, std::int64_t row, float* out) {
     }
     return;
   }
+  if (layout.form == PackedForm::kBF16) {
+    for (std::int64_t k = 0; k < matrix.columns; ++k) {
+      out[k] = bfloat_to_float(load<std::uint16_t>(tile + PackedLayout::pair_value_at(k, r)));
+    }
+    return;
+  }
   if (layout.is_float()) {
     const std::int64_t size = layout.form == PackedForm::kF32 ? 4 : 2;
     for (std::int64_t k = 0; k < matrix.columns; ++k) {
       const std::byte* from = tile + (k * kTileRows + r) * size;
-      out[k] = layout.form == PackedForm::kF32   ? load<float>(from)
-               : layout.form == PackedForm::kF16 ? half_to_float(load<std::uint16_t>(from))
-                                                 : bfloat_to_float(load<std::uint16_t>(from));
+      out[k] = layout.form == PackedForm::kF32 ? load<float>(from)
+                                               : half_to_float(load<std::uint16_t>(from));
     }
     return;
   }

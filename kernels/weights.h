@@ -8,13 +8,14 @@
 // exactly one operand of the 8-bit dot product instructions. The rewriting changes no value.
 //
 // Layout  a matrix is ceil(rows / 16) tiles, one after the other; rows past the end are zero.
-//         Floats: for each column, 16 values. kF8: per 128 columns (the last block may be short) 16
-//         float32 factors, times 256 (what a half with a byte's bits is too small by), then the
-//         columns' 16 bytes.
-//         kNibbles: per 32 columns 4 vectors of 64 bytes; vector v, byte 4 r + i holds of row r the
-//         column 4 v + i in the low and 16 + 4 v + i in the high half; then the 16 scales (and
-//         offsets). kBytes: 8 vectors; vector v, byte 4 r + i is column 4 v + i of row r.
-//         kBytes16: kBytes with scales for the columns 0-15, then for 16-31.
+//         Floats: for each column, 16 values. kBF16: for each pair of columns (the last may be half
+//         empty, with zeros) 16 times two values, the operand of the bfloat16 dot product. kF8: per
+//         128 columns (the last block may be short) 16 float32 factors, times 256 (what a half with
+//         a byte's bits is too small by), then the columns' 16 bytes. kNibbles: per 32 columns 4
+//         vectors of 64 bytes; vector v, byte 4 r + i holds of row r the column 4 v + i in the low
+//         and 16 + 4 v + i in the high half; then the 16 scales (and offsets). kBytes: 8 vectors;
+//         vector v, byte 4 r + i is column 4 v + i of row r. kBytes16: kBytes with scales for the
+//         columns 0-15, then for 16-31.
 // Bytes   kF8 8.25 bits a value, kNibbles with F16 scale 4.5 bits a value (5 with offset),
 // kBytes 8.5, kBytes16 10. Tested  tests/kernels/weights_test.cc
 #pragma once
@@ -68,6 +69,11 @@ struct PackedLayout {
   // Of one tile and `columns` columns.
   std::int64_t tile_bytes(std::int64_t columns) const;
   std::int64_t block_bytes() const;  // of 16 rows x 32 columns; not for floats
+
+  // kBF16: where column k of row r of a tile stands, in bytes.
+  static constexpr std::int64_t pair_value_at(std::int64_t k, std::int64_t r) {
+    return k / 2 * 64 + r * 4 + k % 2 * 2;
+  }
 
   // kF8: where column block `block` begins in a tile.
   static std::int64_t f8_block_at(std::int64_t block) {

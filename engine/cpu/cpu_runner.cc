@@ -12,8 +12,8 @@
 #include "base/parallel.h"
 #include "engine/cpu/forward.h"
 #include "engine/cpu/kv_cache.h"
-#include "engine/cpu/memory.h"
-#include "engine/cpu/thread_team.h"
+#include "kernels/cpu/memory.h"
+#include "kernels/cpu/thread_team.h"
 #include "engine/cpu/weights.h"
 #include "kernels/kernels.h"
 

@@ -16,7 +16,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/cpu/thread_team.h"
+#include "kernels/cpu/thread_team.h"
 #include "engine/model_runner.h"
 #include "kernels/kernels.h"
 

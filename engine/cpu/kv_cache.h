@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/cpu/memory.h"
+#include "kernels/cpu/memory.h"
 #include "engine/cpu/prefix_index.h"
 #include "engine/model_runner.h"
 

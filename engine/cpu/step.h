@@ -12,9 +12,9 @@
 
 #include "engine/cpu/attention_plan.h"
 #include "engine/cpu/kv_cache.h"
-#include "engine/cpu/linear.h"
+#include "kernels/cpu/linear.h"
 #include "engine/cpu/step_token.h"
-#include "engine/cpu/thread_team.h"
+#include "kernels/cpu/thread_team.h"
 #include "engine/model/model_config.h"
 #include "kernels/kernels.h"
 

@@ -17,8 +17,8 @@
 #include "engine/cpu/layers/gqa_attention.h"
 #include "engine/cpu/layers/mla_attention.h"
 #include "engine/cpu/layers/moe.h"
-#include "engine/cpu/linear.h"
-#include "engine/cpu/memory.h"
+#include "kernels/cpu/linear.h"
+#include "kernels/cpu/memory.h"
 #include "engine/model/checkpoint.h"
 #include "engine/model/model_config.h"
 

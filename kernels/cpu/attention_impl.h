@@ -37,6 +37,13 @@ struct Float16Cache {
   static Vec load(const std::uint16_t* p) { return v_load_half(p); }
 };
 
+struct BFloat16Cache {
+  using Stored = std::uint16_t;
+  static constexpr bool kConverts = true;
+
+  static Vec load(const std::uint16_t* p) { return v_load_bfloat(p); }
+};
+
 template <int kCount>
 struct Count {
   static constexpr int kValue = kCount;
@@ -395,6 +402,12 @@ inline void store_attention(const AttentionTask& task, const float* out, float d
   }
 }
 
+inline void clear_output(const AttentionTask& task, float* to) {
+  for (std::int64_t i = 0; i < task.out_dim; ++i) {
+    to[i] = 0.0F;
+  }
+}
+
 template <typename Cache>
 void attend_columns(const AttentionTask& task) {
   const AttentionScratch s(task);
@@ -462,12 +475,34 @@ void attend_columns(const AttentionTask& task) {
     }
   }
   for (std::int64_t c = 0; c < task.n_columns; ++c) {
-    store_attention(task, s.out + c * value_dim, denominator[c], task.columns[c].out);
+    if (task.columns[c].n_positions <= 0) {
+      clear_output(task, task.columns[c].out);
+    } else {
+      store_attention(task, s.out + c * value_dim, denominator[c], task.columns[c].out);
+    }
   }
 }
 
+}  // namespace
+}  // namespace r1eval::kernels
+
+#ifdef R1_BF16_DOTS
+#include "kernels/cpu/latent_dots_avx512.h"
+#endif
+
+namespace r1eval::kernels {
+namespace {
+
 void attend(const AttentionTask& task) {
-  if (task.cache_is_f16) {
+#ifdef R1_BF16_DOTS
+  if (takes_latent_dots(task)) {
+    attend_latent_dots(task);
+    return;
+  }
+#endif
+  if (task.cache_is_bf16) {
+    attend_columns<BFloat16Cache>(task);
+  } else if (task.cache_is_f16) {
     attend_columns<Float16Cache>(task);
   } else {
     attend_columns<Float32Cache>(task);

@@ -350,10 +350,8 @@ inline Vec load_weights(const std::byte* p) {
     return v_load(reinterpret_cast<const float*>(p));
   } else if constexpr (kForm == PackedForm::kF16) {
     return v_load_half(reinterpret_cast<const std::uint16_t*>(p));
-  } else if constexpr (kForm == PackedForm::kF8) {
-    return v_load_f8(reinterpret_cast<const std::uint8_t*>(p));
   } else {
-    return v_load_bfloat(reinterpret_cast<const std::uint16_t*>(p));
+    return v_load_f8(reinterpret_cast<const std::uint8_t*>(p));
   }
 }
 
@@ -361,6 +359,30 @@ inline Vec load_weights(const std::byte* p) {
 template <PackedForm kForm, int R, int C, bool kAhead>
 inline void add_float_dots(const std::byte* w, std::int64_t tile_stride, std::int64_t n,
                            const float* x, std::int64_t x_stride, Vec (&total)[R][C]) {
+  if constexpr (kForm == PackedForm::kBF16) {
+    for (std::int64_t k = 0; k < n; k += 2) {
+      Pairs weight[R];
+      R1_UNROLL
+      for (int r = 0; r < R; ++r) {
+        const std::byte* from = w + r * tile_stride + k * 32;
+        weight[r] = p_load(from);
+        if constexpr (kAhead) {
+          __builtin_prefetch(from + kTilesInCache * tile_stride, 0, 2);
+        }
+      }
+      R1_UNROLL
+      for (int c = 0; c < C; ++c) {
+        const Vec first = v_set(x[c * x_stride + k]);
+        const Vec second = v_set(k + 1 < n ? x[c * x_stride + k + 1] : 0.0F);
+        R1_UNROLL
+        for (int r = 0; r < R; ++r) {
+          total[r][c] =
+              v_fma(p_high(weight[r]), second, v_fma(p_low(weight[r]), first, total[r][c]));
+        }
+      }
+    }
+    return;
+  }
   constexpr std::int64_t kStep = kTileRows * (kForm == PackedForm::kF32  ? 4
                                               : kForm == PackedForm::kF8 ? 1
                                                                          : 2);
@@ -586,51 +608,6 @@ void quantize(const float* x, const QuantizedColumns& q, std::int64_t column,
   }
 }
 
-void rms_norm(const float* x, const float* gain, float eps, std::int64_t n, float* out) {
-  Vec squares = v_set(0.0F);
-  std::int64_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    const Vec a = v_load(x + i);
-    squares = v_fma(a, a, squares);
-  }
-  float sum = v_sum(squares);
-  for (; i < n; ++i) {
-    sum += x[i] * x[i];
-  }
-  const float factor = 1.0F / __builtin_sqrtf(sum / static_cast<float>(n) + eps);
-  const Vec wide = v_set(factor);
-  for (i = 0; i + 16 <= n; i += 16) {
-    v_store(out + i, v_mul(v_mul(v_load(x + i), wide), v_load(gain + i)));
-  }
-  for (; i < n; ++i) {
-    out[i] = x[i] * factor * gain[i];
-  }
-}
-
-void silu_product(const float* gate, const float* up, std::int64_t n, float* out) {
-  const Vec one = v_set(1.0F);
-  const auto product = [&](Vec g, Vec u) {
-    const Vec e = v_exp(v_sub(v_set(0.0F), g));
-    return v_mul(v_div(g, v_add(one, e)), u);
-  };
-  std::int64_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    v_store(out + i, product(v_load(gate + i), v_load(up + i)));
-  }
-  if (i < n) {
-    alignas(64) float g[16] = {};
-    alignas(64) float u[16] = {};
-    for (std::int64_t j = i; j < n; ++j) {
-      g[j - i] = gate[j];
-      u[j - i] = up[j];
-    }
-    v_store(g, product(v_load(g), v_load(u)));
-    for (std::int64_t j = i; j < n; ++j) {
-      out[j] = g[j - i];
-    }
-  }
-}
-
 void add(const float* x, std::int64_t n, float* y) {
   std::int64_t i = 0;
   for (; i + 16 <= n; i += 16) {
@@ -705,14 +682,26 @@ RowSummary summarize(const float* x, std::int64_t n) {
 }  // namespace
 }  // namespace r1eval::kernels
 
+#include "kernels/cpu/bf16_matmul_impl.h"
+#include "kernels/cpu/rows_impl.h"
+//
 #include "kernels/cpu/attention_impl.h"
 
 namespace r1eval::kernels {
 namespace {
 
 constexpr KernelTable kTable = {
-    kIsaName, matmul_quantized, matmul_float, quantize, rms_norm,  silu_product,
-    add,      rotate_halves,    attend,       to_half,  summarize,
+    kIsaName,          matmul_quantized,
+    matmul_float,      matmul_bf16,
+    quantize,          rms_norm,
+    silu_product,      rms_norm_bf16,
+    silu_product_bf16, add_rms_norm,
+    add_rms_norm_bf16, combine,
+    combine_bf16,      add,
+    rotate_halves,     rotate_pairs,
+    rotate_pairs_bf16, attend,
+    to_half,           to_bfloat,
+    quantize_f8,       summarize,
 };
 
 }  // namespace

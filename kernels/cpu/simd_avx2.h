@@ -42,6 +42,12 @@ constexpr int kValueVectors = 2;
 constexpr int kRowTokens = 4;
 constexpr int kRowVectors = 1;
 
+constexpr int kMaxPairColumns = 2;  // bfloat16 products
+
+constexpr int pair_row_tiles(int) {
+  return 2;
+}
+
 constexpr int row_tiles(int columns) {
   return columns == 1 ? 2 : 1;
 }
@@ -142,6 +148,106 @@ inline __m256 load_bfloat_half(const std::uint16_t* p) {
 
 inline Vec v_load_bfloat(const std::uint16_t* p) {
   return {load_bfloat_half(p), load_bfloat_half(p + 8)};
+}
+
+inline __m256i round_to_bfloat(__m256 x) {
+  const __m256i bits = _mm256_castps_si256(x);
+  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  const __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+  const __m256i is_nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+  return _mm256_srli_epi32(_mm256_blendv_epi8(rounded, _mm256_set1_epi32(0x7fc00000), is_nan), 16);
+}
+
+// The low halves of the 32-bit lanes, in order.
+inline __m128i low_halves(__m256i x) {
+  return _mm_packus_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+}
+
+inline void v_store_bfloat(std::uint16_t* p, Vec x) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), low_halves(round_to_bfloat(x.a)));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 8), low_halves(round_to_bfloat(x.b)));
+}
+
+// Pairs of bfloat16 in 32-bit lanes.
+struct Pairs {
+  __m256i a;
+  __m256i b;
+};
+
+struct Pair {
+  __m256 low;
+  __m256 high;
+};
+
+inline __m256 low_part(__m256i x) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(x, 16));
+}
+
+inline __m256 high_part(__m256i x) {
+  return _mm256_castsi256_ps(_mm256_and_si256(x, _mm256_set1_epi32(-65536)));
+}
+
+inline Pairs p_load(const void* p) {
+  const __m256i* from = static_cast<const __m256i*>(p);
+  return {_mm256_loadu_si256(from), _mm256_loadu_si256(from + 1)};
+}
+
+inline Vec p_low(Pairs x) {
+  return {low_part(x.a), low_part(x.b)};
+}
+
+inline Vec p_high(Pairs x) {
+  return {high_part(x.a), high_part(x.b)};
+}
+
+inline Pair p_set(std::uint32_t both) {
+  const __m256i all = _mm256_set1_epi32(static_cast<int>(both));
+  return {low_part(all), high_part(all)};
+}
+
+inline Vec p_dot(Vec sum, Pairs weights, const Pair& x) {
+  return {_mm256_fmadd_ps(high_part(weights.a), x.high,
+                          _mm256_fmadd_ps(low_part(weights.a), x.low, sum.a)),
+          _mm256_fmadd_ps(high_part(weights.b), x.high,
+                          _mm256_fmadd_ps(low_part(weights.b), x.low, sum.b))};
+}
+
+inline __m256i to_f8(__m256 x) {
+  const __m256i bits = _mm256_castps_si256(x);
+  const __m256i sign = _mm256_and_si256(_mm256_srli_epi32(bits, 24), _mm256_set1_epi32(0x80));
+  const __m256i magnitude = _mm256_and_si256(bits, _mm256_set1_epi32(0x7fffffff));
+  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(magnitude, 20), _mm256_set1_epi32(1));
+  const __m256i rounded =
+      _mm256_add_epi32(magnitude, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7ffff)));
+  const __m256i normal =
+      _mm256_sub_epi32(_mm256_srli_epi32(rounded, 20), _mm256_set1_epi32(120 << 3));
+  const __m256i tiny =
+      _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_castsi256_ps(magnitude), _mm256_set1_ps(512.0F)));
+  const __m256i is_tiny = _mm256_cmpgt_epi32(_mm256_set1_epi32(0x3c800000), magnitude);
+  return _mm256_or_si256(sign, _mm256_blendv_epi8(normal, tiny, is_tiny));
+}
+
+// 16 floats to E4M3 within [-448, 448], to nearest even.
+inline void v_store_f8(std::uint8_t* p, Vec x) {
+  const __m128i a = low_halves(to_f8(x.a));
+  const __m128i b = low_halves(to_f8(x.b));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(a, b));
+}
+
+// Neighbours: lanes 2 i and 2 i + 1 exchanged; the lanes of x at even places, of y at odd ones.
+inline Vec v_swap_neighbours(Vec x) {
+  return {_mm256_permute_ps(x.a, 0xb1), _mm256_permute_ps(x.b, 0xb1)};
+}
+
+inline Vec v_even_odd(Vec x, Vec y) {
+  return {_mm256_blend_ps(x.a, y.a, 0xaa), _mm256_blend_ps(x.b, y.b, 0xaa)};
+}
+
+// 16 lanes from 8 floats, each twice.
+inline Vec v_load_twice(const float* p) {
+  const __m256 all = _mm256_loadu_ps(p);
+  return {_mm256_permutevar8x32_ps(all, _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3)),
+          _mm256_permutevar8x32_ps(all, _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7))};
 }
 
 // 16 numbers of F8 E4M3, each 2^8 too small: read as halves with the same exponent bits.

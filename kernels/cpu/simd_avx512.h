@@ -16,7 +16,17 @@ using Sums = __m512i;   // 16 32-bit integers
 using Bytes = __m512i;  // 4 unsigned weights of each of 16 rows
 using Four = __m512i;   // the 4 signed activations that meet them, in every lane
 
+#ifdef R1_BF16_DOTS
+constexpr const char* kIsaName = "avx512_bf16";
+#else
 constexpr const char* kIsaName = "avx512";
+#endif
+constexpr int kMaxPairColumns = 6;  // bfloat16 products
+
+constexpr int pair_row_tiles(int) {
+  return 4;
+}
+
 constexpr int kMaxColumns = 4;       // of a register tile, quantised products
 constexpr int kMaxFloatColumns = 8;  // float products
 // Attention's register tiles: columns against a page's keys; columns by 16-value vectors of values.
@@ -114,6 +124,103 @@ inline void v_store_half(std::uint16_t* p, Vec a) {
 inline Vec v_load_bfloat(const std::uint16_t* p) {
   const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+}
+
+inline __m512i round_to_bfloat(__m512 a) {
+  const __m512i bits = _mm512_castps_si512(a);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  const __mmask16 is_nan = _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q);
+  return _mm512_srli_epi32(_mm512_mask_mov_epi32(rounded, is_nan, _mm512_set1_epi32(0x7fc00000)),
+                           16);
+}
+
+inline void v_store_bfloat(std::uint16_t* p, Vec a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(round_to_bfloat(a)));
+}
+
+// Pairs of bfloat16 in 32-bit lanes: the 16 rows' two columns, or one column's two values in every
+// lane.
+using Pairs = __m512i;
+#ifdef R1_BF16_DOTS
+using Pair = __m512i;
+#else
+struct Pair {
+  Vec low;
+  Vec high;
+};
+#endif
+
+inline Pairs p_load(const void* p) {
+  return _mm512_loadu_si512(p);
+}
+
+inline Vec p_low(Pairs a) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(a, 16));
+}
+
+inline Vec p_high(Pairs a) {
+  return _mm512_castsi512_ps(_mm512_and_si512(a, _mm512_set1_epi32(-65536)));
+}
+
+inline Pairs p_join(Vec low, Vec high) {
+  return _mm512_or_si512(round_to_bfloat(low), _mm512_slli_epi32(round_to_bfloat(high), 16));
+}
+
+inline void p_store(void* p, Pairs a) {
+  _mm512_storeu_si512(p, a);
+}
+
+inline Pair p_set(std::uint32_t both) {
+#ifdef R1_BF16_DOTS
+  return _mm512_set1_epi32(static_cast<int>(both));
+#else
+  const __m512i all = _mm512_set1_epi32(static_cast<int>(both));
+  return {p_low(all), p_high(all)};
+#endif
+}
+
+// sum + low * low + high * high.
+inline Vec p_dot(Vec sum, Pairs weights, const Pair& x) {
+#ifdef R1_BF16_DOTS
+  return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(weights), reinterpret_cast<__m512bh>(x));
+#else
+  return _mm512_fmadd_ps(p_high(weights), x.high, _mm512_fmadd_ps(p_low(weights), x.low, sum));
+#endif
+}
+
+// 16 floats to E4M3 within [-448, 448], to nearest even. Adding 2^20 + 2^17 … is not exact for
+// subnormals, so the two ranges are rounded apart.
+inline void v_store_f8(std::uint8_t* p, Vec a) {
+  const __m512i bits = _mm512_castps_si512(a);
+  const __m512i sign = _mm512_and_si512(_mm512_srli_epi32(bits, 24), _mm512_set1_epi32(0x80));
+  const __m512i magnitude = _mm512_and_si512(bits, _mm512_set1_epi32(0x7fffffff));
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(magnitude, 20), _mm512_set1_epi32(1));
+  const __m512i rounded =
+      _mm512_add_epi32(magnitude, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7ffff)));
+  const __m512i normal =
+      _mm512_sub_epi32(_mm512_srli_epi32(rounded, 20), _mm512_set1_epi32(120 << 3));
+  const __m512i tiny =
+      _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_castsi512_ps(magnitude), _mm512_set1_ps(512.0F)));
+  const __mmask16 is_tiny = _mm512_cmplt_epi32_mask(magnitude, _mm512_set1_epi32(0x3c800000));
+  const __m512i value = _mm512_or_si512(sign, _mm512_mask_mov_epi32(normal, is_tiny, tiny));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(value));
+}
+
+// Neighbours: lanes 2 i and 2 i + 1 exchanged; the lanes of a at even places, of b at odd ones.
+inline Vec v_swap_neighbours(Vec a) {
+  return _mm512_permute_ps(a, 0xb1);
+}
+
+inline Vec v_even_odd(Vec a, Vec b) {
+  return _mm512_mask_blend_ps(0xaaaa, a, b);
+}
+
+// 16 lanes from 8 floats, each twice.
+inline Vec v_load_twice(const float* p) {
+  const __m512 wide = _mm512_castps256_ps512(_mm256_loadu_ps(p));
+  return _mm512_permutexvar_ps(_mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7),
+                               wide);
 }
 
 // 16 numbers of F8 E4M3, each 2^8 too small: read as halves with the same exponent bits.

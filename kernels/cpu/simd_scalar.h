@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/operators/generator.h"
 #include "kernels/weights.h"
 
 namespace r1eval::kernels {
@@ -39,6 +40,12 @@ constexpr int kValueVectors = 1;
 // Rows of a page, and vectors of columns, whose scores are summed at once.
 constexpr int kRowTokens = 4;
 constexpr int kRowVectors = 1;
+
+constexpr int kMaxPairColumns = 2;  // bfloat16 products
+
+constexpr int pair_row_tiles(int) {
+  return 1;
+}
 
 constexpr int row_tiles(int) {
   return 1;
@@ -143,6 +150,75 @@ inline void v_store_half(std::uint16_t* p, const Vec& a) {
 
 inline Vec v_load_bfloat(const std::uint16_t* p) {
   return v_each([&](int i) { return bfloat_to_float(p[i]); });
+}
+
+inline void v_store_bfloat(std::uint16_t* p, const Vec& a) {
+  for (int i = 0; i < 16; ++i) {
+    p[i] = bf16_bits(a.v[i]);
+  }
+}
+
+// Pairs of bfloat16 in 32-bit lanes.
+struct Pairs {
+  std::uint32_t v[16];
+};
+
+struct Pair {
+  float low;
+  float high;
+};
+
+inline float low_part(std::uint32_t both) {
+  return bf16_value(static_cast<std::uint16_t>(both & 0xffffU));
+}
+
+inline float high_part(std::uint32_t both) {
+  return bf16_value(static_cast<std::uint16_t>(both >> 16));
+}
+
+inline Pairs p_load(const void* p) {
+  Pairs out;
+  std::memcpy(out.v, p, sizeof out.v);
+  return out;
+}
+
+inline Vec p_low(const Pairs& a) {
+  return v_each([&](int i) { return low_part(a.v[i]); });
+}
+
+inline Vec p_high(const Pairs& a) {
+  return v_each([&](int i) { return high_part(a.v[i]); });
+}
+
+inline Pair p_set(std::uint32_t both) {
+  return {low_part(both), high_part(both)};
+}
+
+inline Vec p_dot(const Vec& sum, const Pairs& weights, const Pair& x) {
+  return v_each([&](int i) {
+    return (sum.v[i] + low_part(weights.v[i]) * x.low) + high_part(weights.v[i]) * x.high;
+  });
+}
+
+// 16 floats to E4M3 within [-448, 448], to nearest even.
+inline void v_store_f8(std::uint8_t* p, const Vec& a) {
+  for (int i = 0; i < 16; ++i) {
+    p[i] = f8_bits(a.v[i]);
+  }
+}
+
+// Neighbours: lanes 2 i and 2 i + 1 exchanged; the lanes of a at even places, of b at odd ones.
+inline Vec v_swap_neighbours(const Vec& a) {
+  return v_each([&](int i) { return a.v[i ^ 1]; });
+}
+
+inline Vec v_even_odd(const Vec& a, const Vec& b) {
+  return v_each([&](int i) { return i % 2 == 0 ? a.v[i] : b.v[i]; });
+}
+
+// 16 lanes from 8 floats, each twice.
+inline Vec v_load_twice(const float* p) {
+  return v_each([&](int i) { return p[i / 2]; });
 }
 
 // 16 numbers of F8 E4M3, each 2^8 too small: read as halves with the same exponent bits.

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "engine/cpu/linear.h"
+#include "kernels/cpu/linear.h"
 #include "engine/cpu/step.h"
 
 namespace r1eval::cpu {

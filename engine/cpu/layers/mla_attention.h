@@ -18,7 +18,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/cpu/linear.h"
+#include "kernels/cpu/linear.h"
 #include "engine/cpu/step.h"
 
 namespace r1eval::cpu {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "engine/cpu/layers/dense_mlp.h"
-#include "engine/cpu/linear.h"
+#include "kernels/cpu/linear.h"
 #include "engine/cpu/step.h"
 
 namespace r1eval::cpu {

@@ -1,5 +1,5 @@
 // See memory.h.
-#include "engine/cpu/memory.h"
+#include "kernels/cpu/memory.h"
 
 #include <fmt/format.h>
 #include <sys/mman.h>

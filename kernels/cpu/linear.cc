@@ -1,5 +1,5 @@
 // See linear.h.
-#include "engine/cpu/linear.h"
+#include "kernels/cpu/linear.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,5 +1,5 @@
 // The team's barrier and wake-up. See thread_team.h.
-#include "engine/cpu/thread_team.h"
+#include "kernels/cpu/thread_team.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

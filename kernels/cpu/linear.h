@@ -9,7 +9,7 @@
 #include <initializer_list>
 #include <span>
 
-#include "engine/cpu/thread_team.h"
+#include "kernels/cpu/thread_team.h"
 #include "kernels/kernels.h"
 
 namespace r1eval::cpu {
