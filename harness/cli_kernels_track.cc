@@ -50,6 +50,7 @@ struct CompareFlags {
   std::vector<std::string> confirm;  // BASE HEAD
   std::string base;                  // programs
   std::string head;
+  std::string runner;
   std::vector<std::string> arguments;
   std::int64_t pairs = 5;
   std::int64_t confirm_pairs = 9;
@@ -137,6 +138,7 @@ Result<KernelComparison> compare_programs(const CompareFlags& flags,
   KernelLaunchPlan plan;
   plan.base = flags.base;
   plan.head = flags.head;
+  plan.runner = flags.runner;
   plan.arguments = split_words(flags.arguments);
   plan.n_pairs = flags.pairs;
   plan.n_repetitions = flags.repetitions;
@@ -205,6 +207,10 @@ void add_compare(CLI::App& kernels, Action& action) {
   command->add_option("--base", flags->base,
                       "program to measure: an r1eval, or one linked with Google Benchmark");
   command->add_option("--head", flags->head, "… and the one that may replace it");
+  command
+      ->add_option("--runner", flags->runner,
+                   "how they are called; default: r1eval where the file is named so, else gbench")
+      ->check(CLI::IsMember({"r1eval", "gbench"}));
   command->add_option("--args", flags->arguments,
                       "further arguments of both programs, split at spaces");
   command->add_option("--pairs", flags->pairs, "launches a side, in alternating order")

@@ -86,8 +86,8 @@ std::string end_of(const std::string& log) {
   return text.size() > kShown ? "…" + text.substr(text.size() - kShown) : text;
 }
 
-Result<Program> look_at(const std::string& path, const std::string& flag, const std::string& log,
-                        const CancelToken& cancel) {
+Result<Program> look_at(const std::string& path, const std::string& flag,
+                        const std::string& runner) {
   Program program;
   if (!path_exists(path) || is_directory(path)) {
     return fail(ErrorCode::kNotFound, fmt::format("{} {}: no such program", flag, path));
@@ -99,29 +99,31 @@ Result<Program> look_at(const std::string& path, const std::string& flag, const 
                 fmt::format("{} {}: may not be executed (chmod +x)", flag, path));
   }
   R1_TRY(program.sha256, sha256_file(program.path));
-  // Only a program that says so is r1eval: others may do anything with --version.
-  R1_TRY(const int status, run_program({program.path, "--version"}, log, 30, cancel));
-  program.is_r1eval = WIFEXITED(status) && read_file(log).value_or("").rfind("r1eval ", 0) == 0;
+  const std::string name = program.path.substr(program.path.rfind('/') + 1);
+  program.is_r1eval = runner.empty() ? name.starts_with("r1eval") : runner == "r1eval";
   return program;
 }
 
+// Ours first, so that --args may change them; which cases last, as that is what this launch is for.
 std::vector<std::string> words_of(const Program& program, const KernelLaunchPlan& plan,
                                   const std::string& out) {
   std::vector<std::string> words = {program.path};
   if (program.is_r1eval) {
     words.insert(words.end(), {"kernels", "run", "--out", out});
-    for (const std::string& name : plan.cases) {
-      words.insert(words.end(), {"--case", name});
-    }
   } else {
     words.insert(words.end(), {"--benchmark_out=" + out, "--benchmark_out_format=json",
                                fmt::format("--benchmark_repetitions={}", plan.n_repetitions),
                                "--benchmark_enable_random_interleaving=true"});
-    if (!plan.cases.empty()) {
-      words.push_back("--benchmark_filter=" + exact_names_regex(plan.cases));
-    }
   }
   words.insert(words.end(), plan.arguments.begin(), plan.arguments.end());
+  if (!plan.cases.empty() && !program.is_r1eval) {
+    words.push_back("--benchmark_filter=" + exact_names_regex(plan.cases));
+  }
+  for (const std::string& name : plan.cases) {
+    if (program.is_r1eval) {
+      words.insert(words.end(), {"--case", name});
+    }
+  }
   return words;
 }
 
@@ -173,8 +175,8 @@ Result<KernelLaunches> launch_kernel_pairs(
   for (const std::string& folder : folders) {
     R1_RETURN_IF_ERROR(make_directories(folder));
   }
-  R1_TRY(const Program base, look_at(plan.base, "--base", folders[0] + "/version.log", cancel));
-  R1_TRY(const Program head, look_at(plan.head, "--head", folders[1] + "/version.log", cancel));
+  R1_TRY(const Program base, look_at(plan.base, "--base", plan.runner));
+  R1_TRY(const Program head, look_at(plan.head, "--head", plan.runner));
   KernelLaunches launches;
   std::int64_t order = 0;
   for (std::int64_t pair = 0; pair < plan.n_pairs; ++pair) {

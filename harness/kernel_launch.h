@@ -4,8 +4,9 @@
 // Order    pair 0 is A B, pair 1 is B A, and so on, so that what goes first, or what the machine
 // does
 //          over time, falls on both sides alike. Never two programs at once.
-// Kinds    "r1eval" (answers --version with "r1eval …"): PROGRAM kernels run; "gbench": any program
-//          linked with Google Benchmark. Told apart by asking.
+// Kinds    "r1eval": PROGRAM kernels run; "gbench": any program linked with Google Benchmark. Told
+// apart
+//          by the file's name, as asking would start a benchmark that does not know the question.
 // Files    DIR/base/00.json, DIR/head/00.json, …, each with "r1eval.launch_order" and
 //          "r1eval.program_sha256" added to its context; what the program printed lies beside it as
 //          00.log. Comparing the two folders later gives the same verdicts.
@@ -28,6 +29,7 @@ namespace r1eval {
 struct KernelLaunchPlan {
   std::string base;  // programs
   std::string head;
+  std::string runner;                  // "r1eval", "gbench"; empty: by the file's name
   std::vector<std::string> arguments;  // of both, after ours
   std::string directory;               // where files go; made if need be
   std::string prefix;                  // "" or "confirm-", before base and head
