@@ -1,0 +1,43 @@
+// The tables of operators. See operators.h.
+#include "kernels/cuda/simple.cuh"
+
+namespace r1eval::kernels::R1_DEVICE {
+
+namespace {
+
+std::size_t no_workspace(const device::MlaDecode& /*arguments*/) {
+  return 0;
+}
+
+}  // namespace
+
+const device::Table& simple_operators() {
+  static const device::Table table = {
+      .name = "simple",
+      .rms_norm = rms_norm,
+      .quantize_rows = quantize_rows,
+      .router_gemm = simple_router_gemm,
+      .router_topk = simple_router_topk,
+      .permute = simple_permute,
+      .grouped_gemm = simple_grouped_gemm,
+      .swiglu = swiglu,
+      .combine = combine,
+      .per_head = simple_per_head,
+      .rope = rope,
+      .append = append,
+      .mla_decode = simple_mla_decode,
+      .prefill = simple_prefill,
+      .gqa_decode = simple_gqa_decode,
+      .sample = sample,
+      .moe_layer = composed_moe_layer,
+      .decode_workspace_bytes = no_workspace,
+      .moe_workspace_bytes = composed_moe_workspace_bytes,
+  };
+  return table;
+}
+
+const device::Table& fast_operators() {
+  return simple_operators();
+}
+
+}  // namespace r1eval::kernels::R1_DEVICE
