@@ -37,7 +37,12 @@ const device::Table& simple_operators() {
 }
 
 const device::Table& fast_operators() {
-  return simple_operators();
+  static const device::Table table = [] {
+    device::Table t = simple_operators();
+    t.name = "fast";
+    return t;
+  }();
+  return table;
 }
 
 }  // namespace r1eval::kernels::R1_DEVICE
