@@ -260,7 +260,8 @@ struct Sample {
 };
 
 // A whole layer: router, experts, shared expert, combine. Weights e4m3 with scales by 128 x 128 or
-// bf16; activations are quantised by 1 x 128 on the way in the first case.
+// bf16. Roundings on the way: gate and up to bf16, their product to bf16; with e4m3 weights x and that
+// product then by 1 x 128 to e4m3.
 struct MoeLayer {
   bool is_e4m3 = false;
   const Bf16* x = nullptr;                // (tokens, hidden)
