@@ -1,5 +1,5 @@
 // The tables of operators. See operators.h.
-#include "kernels/cuda/simple.cuh"
+#include "kernels/cuda/fast.cuh"
 
 namespace r1eval::kernels::R1_DEVICE {
 
@@ -7,6 +7,10 @@ namespace {
 
 std::size_t no_workspace(const device::MlaDecode& /*arguments*/) {
   return 0;
+}
+
+Status fast_grouped_gemm(const device::GroupedGemm& a, void* stream) {
+  return masked_gemm_takes(a) ? masked_gemm(a, stream) : simple_grouped_gemm(a, stream);
 }
 
 }  // namespace
@@ -40,6 +44,7 @@ const device::Table& fast_operators() {
   static const device::Table table = [] {
     device::Table t = simple_operators();
     t.name = "fast";
+    t.grouped_gemm = fast_grouped_gemm;
     return t;
   }();
   return table;
