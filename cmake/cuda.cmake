@@ -1,19 +1,32 @@
-# CUDA is optional. nvcc compiles without a device present, so wherever a toolkit exists the code can
-# at least be built; tests that need a device skip by name.
-if(R1EVAL_CUDA STREQUAL "ON" OR R1EVAL_CUDA STREQUAL "AUTO")
+# CUDA is optional. nvcc compiles without a device present, so wherever a toolkit exists the code is at
+# least built; what needs a device says "no CUDA device" when it runs. AUTO (the default) builds it where
+# there is a compiler, ON insists, OFF leaves it out; all else is the same in each case.
+set(R1EVAL_HAVE_CUDA OFF)
+if(R1EVAL_CUDA STREQUAL "OFF")
+  message(STATUS "CUDA kernels: left out (R1EVAL_CUDA=OFF)")
+elseif(R1EVAL_SANITIZE OR R1EVAL_FUZZERS)
+  message(STATUS "CUDA kernels: left out of sanitizer builds (their sources run over the emulator)")
+else()
   if(NOT CMAKE_CUDA_ARCHITECTURES)
-    set(CMAKE_CUDA_ARCHITECTURES 90)
+    # Hopper with its matrix instructions; "real": no intermediate code for other generations.
+    set(CMAKE_CUDA_ARCHITECTURES 90a-real)
   endif()
   include(CheckLanguage)
   check_language(CUDA)
   if(CMAKE_CUDA_COMPILER)
+    if(R1EVAL_CCACHE AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
+      set(CMAKE_CUDA_COMPILER_LAUNCHER ${R1EVAL_CCACHE})
+    endif()
     # CMake 3.25 does not know the C++20 flag of nvcc 13.
     set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
     set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
     enable_language(CUDA)
     find_package(CUDAToolkit REQUIRED)
     set(R1EVAL_HAVE_CUDA ON)
+    message(STATUS "CUDA kernels: ${CMAKE_CUDA_COMPILER} ${CMAKE_CUDA_COMPILER_VERSION}")
   elseif(R1EVAL_CUDA STREQUAL "ON")
     message(FATAL_ERROR "R1EVAL_CUDA=ON, but no CUDA compiler was found: put nvcc on PATH or use R1EVAL_CUDA=OFF")
+  else()
+    message(STATUS "CUDA kernels: left out (no nvcc found)")
   endif()
 endif()

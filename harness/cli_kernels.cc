@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "harness/cli_kernels_track.h"
 #include "harness/command.h"
 #include "harness/exit_codes.h"
 #include "kernels/operators/operators.h"
@@ -52,6 +53,7 @@ void add_kernels_commands(CLI::App& app, Action& action) {
       app.add_subcommand("kernels", "operators of MoE and MLA, checked and measured");
   kernels->require_subcommand(1);
   add_list(*kernels, action);
+  add_kernels_tracking_commands(*kernels, action);
 }
 
 }  // namespace r1eval

@@ -19,6 +19,7 @@
 #include "harness/load_result.h"
 #include "results/embedded.h"
 #include "results/gate.h"
+#include "results/kernel_compare_report.h"
 
 namespace r1eval {
 namespace {
@@ -45,6 +46,7 @@ struct GateFlags : PairFlags {
   bool allow_partial = false;
   std::string on_inconclusive;
   std::string missing_baseline = "fail";
+  std::string kernels;
   int exit_code_failed = kExitGateFailed;
   std::string out;
   std::string junit;
@@ -450,6 +452,11 @@ Result<int> gate_with(const GateFlags& flags) {
     R1_TRY(report, gate_runs(sides.candidate, sides.baseline, margins, limits, options));
     report.notes.insert(report.notes.begin(), sides.notes.begin(), sides.notes.end());
   }
+  if (!flags.kernels.empty()) {
+    R1_TRY(const std::string bytes, read_file(flags.kernels));
+    R1_TRY(SideGate side, kernel_side_gate(bytes, flags.kernels));
+    add_side_gate(report, std::move(side));
+  }
   report.command = command_line();
   const int code = exit_of(report.verdict, flags);
   R1_RETURN_IF_ERROR(write_copies(flags, report, code));
@@ -493,6 +500,8 @@ void add_compare_commands(CLI::App& app, Action& action) {
       "--side", flags->sides,
       "NAME=LIMIT: truncation, extraction, failures, language-mix, format, repetition (percent of "
       "samples), tokens, cost (dollars) a sample; +P% is over the baseline");
+  gate->add_option("--kernels", flags->kernels,
+                   "verdict of `r1eval kernels compare --verdict FILE`: a side gate");
   gate->add_option("--alpha", flags->alpha, "one-sided error rate of the bounds")
       ->check(CLI::Range(1e-6, 0.5));
   gate->add_flag("--strict", flags->strict,

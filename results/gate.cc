@@ -363,6 +363,9 @@ OrderedJson gate_json(const GateReport& report, int exit_code) {
                         {"baseline", or_null(side.baseline)},
                         {"limit", side.limit},
                         {"verdict", gate_verdict_name(side.verdict)}};
+    if (!side.why.empty()) {
+      sides[side.name]["why"] = side.why;
+    }
   }
   json["side_gates"] = sides;
   json["differences"] = differences_json(report.differences);

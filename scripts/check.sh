@@ -31,6 +31,11 @@ else
   echo "absent: clang-format-14"
 fi
 
+step "CUDA kernels without a GPU"
+gate=0
+python3 scripts/kernel_gates/device_gate.py || gate=$?
+[ "$gate" = 0 ] || [ "$gate" = 5 ]  # 5: absent, as its line says
+
 step "built-in sets"
 python3 scripts/verify_mini.py
 

@@ -19,6 +19,7 @@
 
 #if defined(__CUDACC__)
 
+#include <cooperative_groups.h>
 #include <cuda_bf16.h>
 #include <cuda_fp8.h>
 #include <cuda_runtime.h>
@@ -172,6 +173,11 @@ R1_DEV void spin_pause() {
   emu::pause();
 }
 
+// All threads of all blocks; the launch must keep all blocks resident.
+R1_DEV void grid_barrier() {
+  emu::grid_barrier();
+}
+
 R1_DEV std::uint32_t pack_bf16(float low, float high) {
   return static_cast<std::uint32_t>(to_bf16(low).bits) |
          static_cast<std::uint32_t>(to_bf16(high).bits) << 16U;
@@ -219,6 +225,10 @@ R1_DEV void store_release(std::int32_t* at, std::int32_t value) {
 
 R1_DEV void spin_pause() {
   __nanosleep(32);
+}
+
+R1_DEV void grid_barrier() {
+  cooperative_groups::this_grid().sync();
 }
 
 R1_DEV std::uint32_t pack_bf16(float low, float high) {

@@ -23,20 +23,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   };
   const Result<KernelImport> import = import_kernel_results(format, bytes, "fuzz", read_beside);
   if (!import) {
-    R1_CHECK(!import.error().message.empty());
+    R1_CHECK(!import.error().message.empty(), "an error says nothing");
     return 0;
   }
   for (const KernelCase& one : import->run.cases) {
-    R1_CHECK(one.samples.empty() != one.error.empty());
+    R1_CHECK(one.samples.empty() != one.error.empty(), "a case has times or a reason");
     for (const KernelSample& sample : one.samples) {
-      R1_CHECK(std::isfinite(sample.time_ns) && sample.time_ns >= 0);
+      R1_CHECK(std::isfinite(sample.time_ns) && sample.time_ns >= 0, "a time is finite");
     }
   }
   const Result<KernelRun> again = parse_kernel_run(kernel_run_json(import->run), "again");
-  R1_CHECK(again.has_value());
-  R1_CHECK(again->cases.size() <= import->run.cases.size());
+  R1_CHECK(again.has_value(), "our own form reads back");
+  R1_CHECK(again->cases.size() <= import->run.cases.size(), "no case is made up");
   for (const std::string& to : kernel_export_formats()) {
-    R1_CHECK(export_kernel_run(import->run, to).has_value());
+    R1_CHECK(export_kernel_run(import->run, to).has_value(), "every form can be written");
   }
   (void)compare_kernel_runs({import->run}, {*again}, {});
   return 0;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/cli_kernels.h"
 #include "harness/command.h"
 #include "harness/exit_codes.h"
 
@@ -27,6 +28,7 @@ inline CliResult cli(std::vector<std::string> arguments) {
   add_import_commands(app, action);
   add_plan_command(app, action);
   add_report_commands(app, action);
+  add_kernels_commands(app, action);
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
   testing::internal::CaptureStdout();
   int code = kExitUsage;

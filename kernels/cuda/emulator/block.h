@@ -88,6 +88,7 @@ struct Machine {
   const std::function<void()>* kernel = nullptr;
   Thread* current = nullptr;
   std::uint64_t progress = 0;
+  Gate grid;
   std::uint64_t random = 0;
   std::vector<PendingLoad> loads;
   std::string failure;

@@ -333,6 +333,20 @@ void block_barrier(int id, int n_threads) {
              [&] { return gate.generation != generation; });
 }
 
+void grid_barrier() {
+  Machine& m = machine();
+  if (!m.shape.all_resident) {
+    fault("blocks wait for each other in a launch that does not keep all of them resident");
+  }
+  const std::uint64_t generation = m.grid.generation;
+  note_progress();
+  if (++m.grid.arrived == static_cast<int>(m.shape.grid.x) * threads_in_block()) {
+    m.grid.arrived = 0;
+    ++m.grid.generation;
+  }
+  wait_until("the other blocks", [&] { return m.grid.generation != generation; });
+}
+
 const std::uint64_t* warp_exchange(const char* what, std::uint64_t value) {
   Thread* self = machine().current;
   Warp& warp = self->block->warps[static_cast<std::size_t>(self->index / 32)];

@@ -91,6 +91,9 @@ void note_progress();
 void block_barrier(int id, int n_threads);
 void block_barrier_arrive(int id, int n_threads);
 
+// Waits for all threads of all blocks of the launch, which must be resident.
+void grid_barrier();
+
 // Every lane of the warp gives `value` (up to 8 bytes) and gets all 32 of them.
 const std::uint64_t* warp_exchange(const char* what, std::uint64_t value);
 

@@ -1,0 +1,53 @@
+// The tables of operators. See operators.h.
+#include "kernels/cuda/fast.cuh"
+
+namespace r1eval::kernels::R1_DEVICE {
+
+namespace {
+
+std::size_t no_workspace(const device::MlaDecode& /*arguments*/) {
+  return 0;
+}
+
+Status fast_grouped_gemm(const device::GroupedGemm& a, void* stream) {
+  return masked_gemm_takes(a) ? masked_gemm(a, stream) : simple_grouped_gemm(a, stream);
+}
+
+}  // namespace
+
+const device::Table& simple_operators() {
+  static const device::Table table = {
+      .name = "simple",
+      .rms_norm = rms_norm,
+      .quantize_rows = quantize_rows,
+      .router_gemm = simple_router_gemm,
+      .router_topk = simple_router_topk,
+      .permute = simple_permute,
+      .grouped_gemm = simple_grouped_gemm,
+      .swiglu = swiglu,
+      .combine = combine,
+      .per_head = simple_per_head,
+      .rope = rope,
+      .append = append,
+      .mla_decode = simple_mla_decode,
+      .prefill = simple_prefill,
+      .gqa_decode = simple_gqa_decode,
+      .sample = sample,
+      .moe_layer = composed_moe_layer,
+      .decode_workspace_bytes = no_workspace,
+      .moe_workspace_bytes = composed_moe_workspace_bytes,
+  };
+  return table;
+}
+
+const device::Table& fast_operators() {
+  static const device::Table table = [] {
+    device::Table t = simple_operators();
+    t.name = "fast";
+    t.grouped_gemm = fast_grouped_gemm;
+    return t;
+  }();
+  return table;
+}
+
+}  // namespace r1eval::kernels::R1_DEVICE
