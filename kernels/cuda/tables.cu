@@ -22,6 +22,14 @@ std::size_t fast_moe_workspace_bytes(const device::MoeLayer& a) {
   return fused_moe_takes(a) ? fused_moe_workspace_bytes(a) : composed_moe_workspace_bytes(a);
 }
 
+Status fast_mla_decode(const device::MlaDecode& a, void* stream) {
+  return mla_decode_takes(a) ? mla_decode(a, stream) : simple_mla_decode(a, stream);
+}
+
+std::size_t fast_decode_workspace_bytes(const device::MlaDecode& a) {
+  return mla_decode_takes(a) ? mla_decode_workspace_bytes(a) : 0;
+}
+
 }  // namespace
 
 const device::Table& simple_operators() {
@@ -58,6 +66,8 @@ const device::Table& fast_operators() {
     t.permute = permute;
     t.route = route;
     t.grouped_gemm = fast_grouped_gemm;
+    t.mla_decode = fast_mla_decode;
+    t.decode_workspace_bytes = fast_decode_workspace_bytes;
     t.moe_layer = fast_moe_layer;
     t.moe_workspace_bytes = fast_moe_workspace_bytes;
     return t;
