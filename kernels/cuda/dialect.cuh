@@ -128,6 +128,16 @@ inline unsigned __ballot_sync(unsigned, bool value) {
   return bits;
 }
 
+// The lanes whose value equals this lane's.
+inline unsigned __match_any_sync(unsigned, int value) {
+  const std::uint64_t* all = emu::warp_exchange("__match_any_sync", emu::to_bits(value));
+  unsigned bits = 0;
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    bits |= (emu::from_bits<int>(all[lane]) == value ? 1U : 0U) << lane;
+  }
+  return bits;
+}
+
 inline int __popc(unsigned x) {
   return __builtin_popcount(x);
 }
@@ -171,6 +181,12 @@ R1_DEV void store_release(std::int32_t* at, std::int32_t value) {
 
 R1_DEV void spin_pause() {
   emu::pause();
+}
+
+// What another block wrote in this launch: from the second-level cache, which all blocks share.
+template <class T>
+R1_DEV T load_fresh(const T* at) {
+  return *at;
 }
 
 // All threads of all blocks; the launch must keep all blocks resident.
@@ -225,6 +241,11 @@ R1_DEV void store_release(std::int32_t* at, std::int32_t value) {
 
 R1_DEV void spin_pause() {
   __nanosleep(32);
+}
+
+template <class T>
+R1_DEV T load_fresh(const T* at) {
+  return __ldcg(at);
 }
 
 R1_DEV void grid_barrier() {

@@ -260,8 +260,8 @@ struct Sample {
 };
 
 // A whole layer: router, experts, shared expert, combine. Weights e4m3 with scales by 128 x 128 or
-// bf16. Roundings on the way: gate and up to bf16, their product to bf16; with e4m3 weights x and that
-// product then by 1 x 128 to e4m3.
+// bf16. Roundings on the way: gate and up to bf16, their product to bf16; with e4m3 weights x and
+// that product then by 1 x 128 to e4m3.
 struct MoeLayer {
   bool is_e4m3 = false;
   const Bf16* x = nullptr;                // (tokens, hidden)
@@ -292,6 +292,8 @@ struct Table {
   Status (*router_gemm)(const RouterGemm&, void* stream);
   Status (*router_topk)(const RouterTopK&, void* stream);
   Status (*permute)(const Permute&, void* stream);
+  // The choice, then the map of it (rows are not moved); map.ids == choice.ids.
+  Status (*route)(const RouterTopK& choice, const Permute& map, void* stream);
   Status (*grouped_gemm)(const GroupedGemm&, void* stream);
   Status (*swiglu)(const SwiGlu&, void* stream);
   Status (*combine)(const Combine&, void* stream);

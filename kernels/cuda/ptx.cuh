@@ -116,6 +116,9 @@ R1_DEV void registers_more() {}
 template <int kRegisters>
 R1_DEV void registers_fewer() {}
 
+template <int N>
+R1_DEV void hold_registers(float (&)[N]) {}
+
 R1_DEV void wgmma_fence() {}
 
 R1_DEV void wgmma_commit() {
@@ -329,6 +332,16 @@ R1_DEV void registers_more() {
 template <int kRegisters>
 R1_DEV void registers_fewer() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kRegisters));
+}
+
+// Arithmetic on these registers may not be moved across: before a fence, so that what was computed
+// into them is complete there.
+template <int N>
+R1_DEV void hold_registers(float (&d)[N]) {
+  R1_UNROLL
+  for (int i = 0; i < N; ++i) {
+    asm volatile("" : "+f"(d[i])::"memory");
+  }
 }
 
 R1_DEV void wgmma_fence() {

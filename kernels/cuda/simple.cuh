@@ -29,6 +29,7 @@ Status simple_per_head(const device::PerHead& a, void* stream);
 Status simple_router_topk(const device::RouterTopK& a, void* stream);
 Status simple_permute(const device::Permute& a, void* stream);
 Status check_topk(const device::RouterTopK& a);
+Status simple_route(const device::RouterTopK& choice, const device::Permute& map, void* stream);
 Status permute_rows(const device::Permute& a, void* stream);
 // simple_attention.cu
 Status simple_mla_decode(const device::MlaDecode& a, void* stream);

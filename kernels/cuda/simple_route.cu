@@ -3,6 +3,7 @@
 // for choice and map, is in route.cu.
 //
 // Status   compiled and emulated, not yet run on a device.
+#include "kernels/cuda/route.cuh"
 #include "kernels/cuda/simple.cuh"
 #include "kernels/cuda/vectors.cuh"
 #include "kernels/shared/permute_map.h"
@@ -18,28 +19,6 @@ struct TopKShared {
   float scratch[32];
   float picked[32];
 };
-
-// The best of `n` values (lowest index among equals; never -1 while n > 0), by one warp.
-R1_DEV int warp_argmax(const float* values, int n) {
-  float best = -kInfinity;
-  int at = 1 << 30;
-  for (int i = lane_index(); i < n; i += 32) {
-    if (values[i] > best) {
-      best = values[i];
-      at = i;
-    }
-  }
-  R1_UNROLL
-  for (int mask = 16; mask > 0; mask /= 2) {
-    const float other = __shfl_xor_sync(kWholeWarp, best, mask);
-    const int other_at = __shfl_xor_sync(kWholeWarp, at, mask);
-    if (other > best || (other == best && other_at < at)) {
-      best = other;
-      at = other_at;
-    }
-  }
-  return at < n ? at : -1;
-}
 
 R1_KERNEL void R1_BOUNDS(kTopKThreads, 1) simple_router_topk_kernel(device::RouterTopK a) {
   auto* s = shared<TopKShared>();
@@ -234,6 +213,13 @@ Status simple_permute(const device::Permute& a, void* stream) {
              {.threads = a.experts, .shared_bytes = static_cast<std::size_t>(a.experts) * 4},
              stream, simple_permute_map_kernel, a));
   return permute_rows(a, stream);
+}
+
+Status simple_route(const device::RouterTopK& choice, const device::Permute& map, void* stream) {
+  R1_RETURN_IF_ERROR(simple_router_topk(choice, stream));
+  device::Permute only = map;
+  only.rows = nullptr;
+  return simple_permute(only, stream);
 }
 
 }  // namespace r1eval::kernels::R1_DEVICE

@@ -142,6 +142,14 @@ R1_DEV void stream_consume(StreamShared* s, RingPlace& at, int k_blocks, const S
   // Asked for one block ahead: their latency passes behind the products.
   float even = 0.0F;
   float odd = 0.0F;
+  float token_scale[N / 4];
+  const auto load_token_scales = [&](int kb) {
+    R1_UNROLL
+    for (int j = 0; j < N / 4; ++j) {
+      const int c = smaller(j / 2 * 8 + column + j % 2, scales.rows - 1);
+      token_scale[j] = load_fresh(scales.tokens + (c * k_blocks + kb));
+    }
+  };
   if constexpr (kE4m3) {
     even = __ldg(scales.even);
     odd = __ldg(scales.odd);
@@ -159,12 +167,9 @@ R1_DEV void stream_consume(StreamShared* s, RingPlace& at, int k_blocks, const S
         wgmma_e4m3<N>(d, a + 2 * step, b + 2 * step, step > 0);
       }
       wgmma_commit();
-      float token_scale[N / 4];
-      R1_UNROLL
-      for (int j = 0; j < N / 4; ++j) {
-        const int c = smaller(j / 2 * 8 + column + j % 2, scales.rows - 1);
-        token_scale[j] = scales.tokens[std::int64_t{c} * k_blocks + kb];
-      }
+      // Only now: the tokens' scales may have been written in this launch, before this slot's
+      // values.
+      load_token_scales(kb);
       const int next = smaller(kb + 1, k_blocks - 1);
       const float next_even = __ldg(scales.even + next);
       const float next_odd = __ldg(scales.odd + next);

@@ -31,30 +31,32 @@ R1_HD constexpr int cache_blocks(int length) {
   return length > 0 ? ceil_div(length, kBlockTokens) : 0;
 }
 
+// Numbers of blocks fit 31 bits: registers are what the kernels that walk over it are short of.
 struct SplitPlan {
-  std::int64_t n_blocks = 0;  // of all sequences
-  std::int64_t per_part = 1;
+  std::int32_t n_blocks = 0;  // of all sequences
+  std::int32_t per_part = 1;
 
   // `shortest`: parts are not made smaller than so many blocks, since every split costs a partial
   // result to write and to read again.
-  R1_HD static constexpr SplitPlan make(std::int64_t n_blocks, std::int64_t n_parts,
-                                        std::int64_t shortest) {
-    const std::int64_t even = n_blocks > 0 ? ceil_div(n_blocks, n_parts) : 1;
-    return {n_blocks, larger(even, larger(shortest, std::int64_t{1}))};
+  R1_HD static constexpr SplitPlan make(std::int32_t n_blocks, std::int32_t n_parts,
+                                        std::int32_t shortest) {
+    const std::int32_t even = n_blocks > 0 ? ceil_div(n_blocks, n_parts) : 1;
+    return {n_blocks, larger(even, larger(shortest, 1))};
   }
 
-  R1_HD constexpr std::int64_t begin(std::int64_t part) const {
-    return smaller(part * per_part, n_blocks);
+  R1_HD constexpr std::int32_t begin(std::int32_t part) const {
+    return static_cast<std::int32_t>(
+        smaller<std::int64_t>(std::int64_t{part} * per_part, n_blocks));
   }
 
-  R1_HD constexpr std::int64_t end(std::int64_t part) const { return begin(part + 1); }
+  R1_HD constexpr std::int32_t end(std::int32_t part) const { return begin(part + 1); }
 
   // Splits of the sequence whose blocks are [first, last) of the line.
-  R1_HD constexpr int splits(std::int64_t first, std::int64_t last) const {
-    return first >= last ? 0 : static_cast<int>((last - 1) / per_part - first / per_part + 1);
+  R1_HD constexpr std::int32_t splits(std::int32_t first, std::int32_t last) const {
+    return first >= last ? 0 : (last - 1) / per_part - first / per_part + 1;
   }
 
-  R1_HD constexpr std::int64_t first_part(std::int64_t first) const { return first / per_part; }
+  R1_HD constexpr std::int32_t first_part(std::int32_t first) const { return first / per_part; }
 };
 
 // One piece of work: blocks [begin, end) of a sequence.
@@ -68,7 +70,7 @@ struct Segment {
 
 // The sequence of a segment that begins at `block` of the line: the last with starts[s] <= block
 // that is not empty. starts: (n + 1), prefix sums of blocks.
-R1_HD constexpr int sequence_at(const std::int32_t* starts, int n, std::int64_t block) {
+R1_HD constexpr int sequence_at(const std::int32_t* starts, int n, std::int32_t block) {
   int low = 0;
   int high = n;  // the first sequence that begins after `block` is in (low, high]
   while (high - low > 1) {
@@ -84,11 +86,10 @@ R1_HD constexpr int sequence_at(const std::int32_t* starts, int n, std::int64_t 
 
 // The segment that begins at `block` of the line (which the part must contain).
 R1_HD constexpr Segment segment_at(const SplitPlan& plan, const std::int32_t* starts, int n,
-                                   std::int64_t part, std::int64_t block) {
+                                   std::int32_t part, std::int32_t block) {
   const int s = sequence_at(starts, n, block);
-  const std::int64_t last = smaller<std::int64_t>(starts[s + 1], plan.end(part));
-  return {s, static_cast<int>(block - starts[s]), static_cast<int>(last - starts[s]),
-          static_cast<int>(part - plan.first_part(starts[s])),
+  const std::int32_t last = smaller(starts[s + 1], plan.end(part));
+  return {s, block - starts[s], last - starts[s], part - plan.first_part(starts[s]),
           plan.splits(starts[s], starts[s + 1])};
 }
 

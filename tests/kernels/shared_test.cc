@@ -345,7 +345,7 @@ TEST(SplitPlanTest, CoversEveryBlockOnceAndNumbersSplitsWithoutGaps) {
     std::map<int, int> n_splits;
     for (int p = 0; p < parts; ++p) {
       int partial = 0;
-      std::int64_t block = plan.begin(p);
+      std::int32_t block = plan.begin(p);
       while (block < plan.end(p)) {
         const Segment segment = segment_at(plan, starts.data(), n, p, block);
         ASSERT_GT(segment.end, segment.begin);

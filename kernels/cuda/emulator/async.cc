@@ -141,7 +141,7 @@ void execute(const Block& block, const Product& product) {
         for (int k = 0; k < depth; ++k) {
           sum += static_cast<double>(row[k]) * static_cast<double>(column[k]);
         }
-        d[i] = to_14_bits(sum);
+        d[i] = options().short_sums ? to_14_bits(sum) : static_cast<float>(sum);
       } else {
         float sum = 0.0F;
         for (int k = 0; k < depth; ++k) {

@@ -55,6 +55,7 @@ struct Options {
   int n_multiprocessors = 3;
   int resident_blocks = 2;  // that run interleaved where not all must
   bool late_loads = true;   // TMA loads come at random moments, else at once
+  bool short_sums = true;   // e4m3 products are summed with 14 significant bits, else exactly
 };
 
 // Of the calling thread.

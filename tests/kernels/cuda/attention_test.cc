@@ -69,7 +69,7 @@ std::string check_mla(const device::Table& op, const DecodeCase& c, bool is_e4m3
       const std::int64_t block =
           pages.table[s * static_cast<std::size_t>(pages.width) + static_cast<std::size_t>(t / 64)];
       const std::int64_t slot = block * 64 + t % 64;
-      const auto row = draw_bf16(1000 + s * 100000 + static_cast<std::uint64_t>(t), width, 10.0F);
+      const auto row = draw_bf16(1000 + s * 100000 + static_cast<std::uint64_t>(t), width);
       std::vector<double> meant = widen(row);
       unsigned char* at = cache.data() + slot * row_bytes;
       if (is_e4m3) {
@@ -86,7 +86,7 @@ std::string check_mla(const device::Table& op, const DecodeCase& c, bool is_e4m3
       std::copy(meant.begin(), meant.end(), rows.begin() + slot * width);
     }
   }
-  const auto q = draw_bf16(2, batch * c.queries * c.heads * width, 10.0F);
+  const auto q = draw_bf16(2, batch * c.queries * c.heads * width, 40.0F);
   auto out = poisoned(batch * c.queries * c.heads * latent);
   std::vector<float> lse(static_cast<std::size_t>(batch * c.queries * c.heads), NAN);
   device::MlaDecode a;

@@ -433,6 +433,55 @@ TEST_P(RowsTest, SortsRowsByExpertLikeTheSharedMap) {
   }
 }
 
+TEST_P(RowsTest, RoutesInOneCallAsChoiceAndMapDo) {
+  for (const std::int64_t tokens : {0, 1, 9, 40, 300}) {
+    const int experts = 64;
+    const int k = 6;
+    const int align = 8;
+    const auto logits = draw_float(70, tokens * experts, 30.0F);
+    const std::int64_t pairs = tokens * k;
+    const auto most = static_cast<std::size_t>(most_sorted_rows(pairs, experts, align));
+    std::vector<std::int32_t> ids(static_cast<std::size_t>(pairs), -1);
+    std::vector<std::int32_t> ids_apart(ids);
+    std::vector<float> weights(ids.size(), NAN);
+    std::vector<float> weights_apart(weights);
+    std::vector<std::int32_t> offsets(experts + 1, -1);
+    std::vector<std::int32_t> row_of(ids.size(), -5);
+    std::vector<std::int32_t> pair_of(most, -9);
+    device::RouterTopK choice{
+        logits.data(), nullptr, ids.data(), weights.data(), tokens, experts, k, 4, 2,
+        true,          true,    1.0F};
+    device::Permute map;
+    map.ids = ids.data();
+    map.offsets = offsets.data();
+    map.row_of_pair = row_of.data();
+    map.pair_of_row = pair_of.data();
+    map.tokens = tokens;
+    map.experts = experts;
+    map.k = k;
+    map.align = align;
+    const Status status = op_.route(choice, map, nullptr);
+    ASSERT_TRUE(status.has_value()) << status.error().message;
+    choice.ids = ids_apart.data();
+    choice.weights = weights_apart.data();
+    ASSERT_TRUE(op_.router_topk(choice, nullptr));
+    EXPECT_EQ(ids, ids_apart);
+    EXPECT_EQ(weights, weights_apart);
+    std::vector<std::int32_t> counts(experts);
+    std::vector<std::int32_t> next(experts);
+    std::vector<std::int32_t> want_offsets(experts + 1);
+    std::vector<std::int32_t> want_row_of(ids.size());
+    std::vector<std::int32_t> want_pair_of(most, -9);
+    count_pairs(ids.data(), pairs, experts, counts.data());
+    scan_counts(counts.data(), experts, align, want_offsets.data());
+    scatter_pairs(ids.data(), pairs, experts, want_offsets.data(), next.data(), want_row_of.data(),
+                  want_pair_of.data());
+    EXPECT_EQ(offsets, want_offsets);
+    EXPECT_EQ(row_of, want_row_of);
+    EXPECT_EQ(pair_of, want_pair_of);
+  }
+}
+
 // The kept tokens with their probabilities by sorting.
 std::vector<double> kept_probabilities(const std::vector<float>& logits, std::int64_t k, double p,
                                        double temperature) {
