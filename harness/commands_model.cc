@@ -18,7 +18,6 @@
 #include "base/log.h"
 #include "engine/catalog.h"
 #include "engine/cpu/cpu_runner.h"
-#include "kernels/cpu/memory.h"
 #include "engine/cpu/weights.h"
 #include "engine/embedded.h"
 #include "engine/model/model_size.h"
@@ -28,6 +27,7 @@
 #include "harness/command.h"
 #include "harness/exit_codes.h"
 #include "harness/filter.h"
+#include "kernels/cpu/memory.h"
 
 namespace r1eval {
 namespace {

@@ -12,9 +12,9 @@
 #include "base/parallel.h"
 #include "engine/cpu/forward.h"
 #include "engine/cpu/kv_cache.h"
+#include "engine/cpu/weights.h"
 #include "kernels/cpu/memory.h"
 #include "kernels/cpu/thread_team.h"
-#include "engine/cpu/weights.h"
 #include "kernels/kernels.h"
 
 namespace r1eval {

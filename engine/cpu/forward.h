@@ -11,12 +11,12 @@
 #include "engine/cpu/attention_plan.h"
 #include "engine/cpu/head_scores.h"
 #include "engine/cpu/kv_cache.h"
-#include "kernels/cpu/memory.h"
 #include "engine/cpu/step.h"
 #include "engine/cpu/step_token.h"
-#include "kernels/cpu/thread_team.h"
 #include "engine/cpu/weights.h"
 #include "engine/model/model_config.h"
+#include "kernels/cpu/memory.h"
+#include "kernels/cpu/thread_team.h"
 #include "kernels/kernels.h"
 
 namespace r1eval::cpu {

@@ -16,8 +16,8 @@
 #include <span>
 #include <vector>
 
-#include "kernels/cpu/thread_team.h"
 #include "engine/model_runner.h"
+#include "kernels/cpu/thread_team.h"
 #include "kernels/kernels.h"
 
 namespace r1eval::cpu {

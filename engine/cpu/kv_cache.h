@@ -20,9 +20,9 @@
 #include <vector>
 
 #include "base/result.h"
-#include "kernels/cpu/memory.h"
 #include "engine/cpu/prefix_index.h"
 #include "engine/model_runner.h"
+#include "kernels/cpu/memory.h"
 
 namespace r1eval::cpu {
 

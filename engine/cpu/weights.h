@@ -17,10 +17,10 @@
 #include "engine/cpu/layers/gqa_attention.h"
 #include "engine/cpu/layers/mla_attention.h"
 #include "engine/cpu/layers/moe.h"
-#include "kernels/cpu/linear.h"
-#include "kernels/cpu/memory.h"
 #include "engine/model/checkpoint.h"
 #include "engine/model/model_config.h"
+#include "kernels/cpu/linear.h"
+#include "kernels/cpu/memory.h"
 
 namespace r1eval::cpu {
 

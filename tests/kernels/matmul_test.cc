@@ -143,7 +143,8 @@ TEST_P(MatmulTest, FloatProductsTakeAnyNumberOfColumnsOfTheMatrix) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isa, MatmulTest, testing::Values("scalar", "avx2", "avx512", "avx512_bf16"),
+INSTANTIATE_TEST_SUITE_P(Isa, MatmulTest,
+                         testing::Values("scalar", "avx2", "avx512", "avx512_bf16"),
                          [](const auto& made) { return std::string(made.param); });
 
 }  // namespace

@@ -288,7 +288,8 @@ TEST_P(VectorKernelTest, AttentionOverRowsAgreesWithTheOracle) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isa, VectorKernelTest, testing::Values("scalar", "avx2", "avx512", "avx512_bf16"),
+INSTANTIATE_TEST_SUITE_P(Isa, VectorKernelTest,
+                         testing::Values("scalar", "avx2", "avx512", "avx512_bf16"),
                          [](const auto& made) { return std::string(made.param); });
 
 }  // namespace

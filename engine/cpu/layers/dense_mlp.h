@@ -6,8 +6,8 @@
 
 #include <cstdint>
 
-#include "kernels/cpu/linear.h"
 #include "engine/cpu/step.h"
+#include "kernels/cpu/linear.h"
 
 namespace r1eval::cpu {
 

@@ -10,8 +10,8 @@
 
 #include <cstdint>
 
-#include "kernels/cpu/linear.h"
 #include "engine/cpu/step.h"
+#include "kernels/cpu/linear.h"
 
 namespace r1eval::cpu {
 

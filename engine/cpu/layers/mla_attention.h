@@ -18,8 +18,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/cpu/linear.h"
 #include "engine/cpu/step.h"
+#include "kernels/cpu/linear.h"
 
 namespace r1eval::cpu {
 

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "engine/cpu/layers/dense_mlp.h"
-#include "kernels/cpu/linear.h"
 #include "engine/cpu/step.h"
+#include "kernels/cpu/linear.h"
 
 namespace r1eval::cpu {
 

@@ -160,6 +160,44 @@ TEST(SchedulesTest, RandomSchedulesOfAMixtureGiveTheSameTokens) {
   EXPECT_GT(seen.n_shared, 2000);
 }
 
+// A budget of memory that holds a few of many samples: they take turns, and none is changed by it.
+TEST(SchedulesTest, ATightMemoryBudgetPreemptsAndChangesNoToken) {
+  const std::string gguf = tiny_model().build();
+  const auto file = GgufFile::parse(std::as_bytes(std::span(gguf)), "tiny");
+  ASSERT_TRUE(file) << file.error().message;
+  std::vector<Job> jobs;
+  for (std::int64_t i = 0; i < 12; ++i) {
+    Job job = jobs_for(97)[0];
+    job.index = i;
+    job.group = "q";
+    job.max_tokens = 150;
+    job.sampler.seed = static_cast<std::uint64_t>(i);
+    jobs.push_back(std::move(job));
+  }
+  Schedule schedule;
+  schedule.runner.threads = 1;
+  schedule.runner.max_step_tokens = 64;
+  schedule.runner.cache_tokens = 4096;
+  schedule.scheduler.max_sequences = 12;
+  schedule.scheduler.plans_growth = false;
+  const Outcome plenty = run(file.value(), jobs, letters(97), schedule);
+  EXPECT_EQ(plenty.stats.n_preempted, 0);
+  const auto runner = make_cpu_runner(file.value(), schedule.runner);
+  ASSERT_TRUE(runner) << runner.error().message;
+  const CpuRunnerInfo info = (*runner)->info();
+  const std::int64_t token_bytes = info.cache_bytes / info.cache_tokens;
+  schedule.runner.memory_bytes =
+      info.weight_bytes + info.scratch_bytes + info.other_bytes + 420 * token_bytes;
+  const Outcome tight = run(file.value(), jobs, letters(97), schedule);
+  EXPECT_GT(tight.stats.n_preempted, 0);
+  EXPECT_EQ(tight.tokens, plenty.tokens);
+  // Less than a page is refused with the numbers, before anything is loaded.
+  schedule.runner.memory_bytes -= 420 * token_bytes;
+  const auto refused = make_cpu_runner(file.value(), schedule.runner);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kResourceExhausted);
+}
+
 // The same on a real model, a few rounds.
 TEST(SchedulesTest, ARealModelToo) {
   R1_REQUIRE_TEST_MODEL(model, "smollm2-135m.gguf");
