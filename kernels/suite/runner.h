@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "kernels/suite/checker.h"
 #include "kernels/suite/execution.h"
 #include "kernels/suite/roofs.h"
 #include "kernels/suite/statistics.h"
