@@ -48,29 +48,84 @@ double silu_product(double gate, double up) {
   return gate / (1.0 + std::exp(-gate)) * up;
 }
 
-std::vector<double> attend(const float* query, const float* keys, const float* values,
-                           std::int64_t n_positions, std::int64_t head_dim, double scale) {
-  std::vector<double> weights;
+namespace {
+
+// exp(score - largest) / sum.
+std::vector<double> softmax_of(std::vector<double> scores) {
   double most = -HUGE_VAL;
-  for (std::int64_t t = 0; t < n_positions; ++t) {
-    double score = 0.0;
-    for (std::int64_t d = 0; d < head_dim; ++d) {
-      score += static_cast<double>(query[d]) * static_cast<double>(keys[t * head_dim + d]);
-    }
-    weights.push_back(score * scale);
-    most = std::max(most, score * scale);
+  for (const double score : scores) {
+    most = std::max(most, score);
   }
   double sum = 0.0;
-  for (double& weight : weights) {
-    weight = std::exp(weight - most);
-    sum += weight;
+  for (double& score : scores) {
+    score = std::exp(score - most);
+    sum += score;
   }
-  std::vector<double> out(static_cast<std::size_t>(head_dim), 0.0);
+  for (double& score : scores) {
+    score /= sum;
+  }
+  return scores;
+}
+
+// Row t of the keys begins at keys + t * key_stride, of the values likewise.
+std::vector<double> attend_rows(const float* query, const float* keys, std::int64_t key_stride,
+                                const float* values, std::int64_t value_stride,
+                                std::int64_t n_positions, std::int64_t key_dim,
+                                std::int64_t value_dim, double scale) {
+  std::vector<double> scores;
   for (std::int64_t t = 0; t < n_positions; ++t) {
-    for (std::int64_t d = 0; d < head_dim; ++d) {
-      out[static_cast<std::size_t>(d)] += weights[static_cast<std::size_t>(t)] / sum *
-                                          static_cast<double>(values[t * head_dim + d]);
+    double score = 0.0;
+    for (std::int64_t d = 0; d < key_dim; ++d) {
+      score += static_cast<double>(query[d]) * static_cast<double>(keys[t * key_stride + d]);
     }
+    scores.push_back(score * scale);
+  }
+  const std::vector<double> weights = softmax_of(scores);
+  std::vector<double> out(static_cast<std::size_t>(value_dim), 0.0);
+  for (std::int64_t t = 0; t < n_positions; ++t) {
+    for (std::int64_t d = 0; d < value_dim; ++d) {
+      out[static_cast<std::size_t>(d)] +=
+          weights[static_cast<std::size_t>(t)] * static_cast<double>(values[t * value_stride + d]);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<double> attend(const float* query, const float* keys, const float* values,
+                           std::int64_t n_positions, std::int64_t head_dim, double scale) {
+  return attend_rows(query, keys, head_dim, values, head_dim, n_positions, head_dim, head_dim,
+                     scale);
+}
+
+std::vector<double> attend_latent(const float* query, const float* rows, std::int64_t n_positions,
+                                  std::int64_t key_dim, std::int64_t value_dim, double scale) {
+  return attend_rows(query, rows, key_dim, rows, key_dim, n_positions, key_dim, value_dim, scale);
+}
+
+std::vector<double> combine(const float* from, const std::int32_t* rows, const float* weights,
+                            std::int64_t k, std::int64_t n) {
+  std::vector<double> out(static_cast<std::size_t>(n), 0.0);
+  for (std::int64_t i = 0; i < k; ++i) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      out[static_cast<std::size_t>(j)] +=
+          static_cast<double>(weights[i]) * static_cast<double>(from[rows[i] * n + j]);
+    }
+  }
+  return out;
+}
+
+std::vector<double> rotate_pairs(const float* x, const float* cosines, const float* sines,
+                                 std::int64_t n) {
+  std::vector<double> out;
+  for (std::int64_t i = 0; i < n / 2; ++i) {
+    const double a = static_cast<double>(x[2 * i]);
+    const double b = static_cast<double>(x[2 * i + 1]);
+    const double c = static_cast<double>(cosines[i]);
+    const double s = static_cast<double>(sines[i]);
+    out.push_back(a * c - b * s);
+    out.push_back(b * c + a * s);
   }
   return out;
 }

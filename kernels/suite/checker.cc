@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 namespace r1eval::kernels {
 
@@ -51,26 +50,6 @@ CheckResult compare_exact(const OutputRows& out, const OutputRows& expected) {
   }
   result.passed = true;
   return result;
-}
-
-bool same_bits(const std::vector<OutputRows>& a, const std::vector<OutputRows>& b) {
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (a[i].values.size() != b[i].values.size() ||
-        (!a[i].values.empty() && std::memcmp(a[i].values.data(), b[i].values.data(),
-                                             a[i].values.size() * sizeof(double)) != 0)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-OutputRows select_rows(const OutputRows& all, const std::vector<std::int64_t>& rows) {
-  OutputRows out{all.name, all.columns, {}, all.is_exact};
-  for (const std::int64_t row : rows) {
-    const auto begin = all.values.begin() + row * all.columns;
-    out.values.insert(out.values.end(), begin, begin + all.columns);
-  }
-  return out;
 }
 
 }  // namespace
@@ -146,43 +125,6 @@ CheckResult compare_output(const OutputRows& out, const OutputRows& expected,
   }
   result.passed = true;
   return result;
-}
-
-Result<CheckResult> check_case(const OperatorCase& c, Execution& execution,
-                               const CheckOptions& options) {
-  R1_TRY(Expected expected, expected_outputs(c, options.flop_budget));
-  R1_RETURN_IF_ERROR(execution.poison());
-  R1_RETURN_IF_ERROR(execution.run(0));
-  R1_TRY(const std::vector<OutputRows> outputs, execution.outputs(0));
-  if (outputs.size() != expected.outputs.size()) {
-    return fail(ErrorCode::kInternal, fmt::format("{}: {} outputs, the reference has {}", c.name(),
-                                                  outputs.size(), expected.outputs.size()));
-  }
-  const Tolerance tolerance = operator_tolerance(c.spec(), c.dtype);
-  CheckResult worst;
-  worst.passed = true;
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const bool is_sampled = i == 0 && !expected.rows.empty();
-    CheckResult here = is_sampled ? compare_output(select_rows(outputs[i], expected.rows),
-                                                   expected.outputs[i], tolerance)
-                                  : compare_output(outputs[i], expected.outputs[i], tolerance);
-    if (!here.passed) {
-      return here;
-    }
-    if (here.measures.worst_excess >= worst.measures.worst_excess) {
-      worst = here;
-    }
-  }
-  if (options.runs_twice) {
-    R1_RETURN_IF_ERROR(execution.poison());
-    R1_RETURN_IF_ERROR(execution.run(0));
-    R1_TRY(const std::vector<OutputRows> again, execution.outputs(0));
-    if (!same_bits(outputs, again)) {
-      worst.passed = false;
-      worst.problem = "two runs on the same input differ";
-    }
-  }
-  return worst;
 }
 
 }  // namespace r1eval::kernels

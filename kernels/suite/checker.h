@@ -1,13 +1,25 @@
-// Whether outputs are right: three measures against the reference, places of NaN, bits of a second
-// run.
+// Whether outputs are right: three measures against the reference, places of NaN.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "kernels/suite/oracle.h"
+#include "kernels/operators/operators.h"
 
 namespace r1eval::kernels {
+
+// An output (or a part of it) as the checker sees it: values as they were stored, widened.
+struct OutputRows {
+  std::string name;  // "out", "lse", …
+  std::int64_t columns = 0;
+  std::vector<double> values;  // (rows, columns)
+  bool is_exact = false;       // indices and copied bytes: compared for equality
+
+  std::int64_t rows() const {
+    return columns == 0 ? 0 : static_cast<std::int64_t>(values.size()) / columns;
+  }
+};
 
 struct Measures {
   double relative_norm = 0;        // |out - ref| / |ref|; 0 where both are 0
@@ -27,15 +39,5 @@ struct CheckResult {
 // nowhere else.
 CheckResult compare_output(const OutputRows& out, const OutputRows& expected,
                            const Tolerance& tolerance);
-
-struct CheckOptions {
-  double flop_budget = 0;  // of the reference; 0: everything
-  bool runs_twice = true;  // the second run's outputs must have the same bits
-};
-
-// Poison, run, compare, run again. Errors: what setting up or running failed of; a wrong result is
-// no error but a CheckResult.
-Result<CheckResult> check_case(const OperatorCase& c, Execution& execution,
-                               const CheckOptions& options);
 
 }  // namespace r1eval::kernels
