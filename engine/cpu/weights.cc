@@ -6,8 +6,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <set>
 #include <string>
@@ -165,9 +167,11 @@ class Plan {
       const std::vector<float> file_order(to, to + n);
       for (std::int64_t i = 0; i < n; ++i) {
         to[i] = file_order[static_cast<std::size_t>(job.order.source(i))];
-        if (!(to[i] - to[i] == 0.0F)) {
-          return fail(ErrorCode::kParse, fmt::format("{}: tensor {} has a value that is not finite",
-                                                     checkpoint_.path(), job.tensor->file_name));
+        if (!std::isfinite(to[i])) {
+          return bad(
+              fmt::format("tensor {}: value {} is not finite; the file is damaged or was "
+                          "converted wrongly",
+                          job.tensor->file_name, job.order.source(i)));
         }
       }
       next += rounded(n * 4);
@@ -215,12 +219,26 @@ class Plan {
  private:
   static std::int64_t rounded(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
-  // One infinite or undefined weight makes every later logit so, without a word.
+  // One infinite or undefined weight makes every later logit so, without a word. The packed tiles
+  // are what is checked; where one fails, the stored rows say which value it was.
   Error not_finite(const MatrixJob& job) const {
-    return bad(
-        fmt::format("tensor {} has a value that is not finite; the file is damaged or was "
-                    "converted wrongly",
-                    job.from.tensor->file_name));
+    const CheckpointTensor& tensor = *job.from.tensor;
+    std::string where = "has a value";
+    std::vector<float> values(static_cast<std::size_t>(tensor.columns));
+    const std::int64_t n_rows = job.transposes ? job.out->columns : job.out->rows;
+    for (std::int64_t row = 0; row < n_rows; ++row) {
+      job.from.dequantize(row, values.data());
+      const auto bad_value = std::find_if_not(values.begin(), values.end(),
+                                              [](float value) { return std::isfinite(value); });
+      if (bad_value != values.end()) {
+        where = fmt::format("row {}, column {} holds a value", job.from.first_row + row,
+                            bad_value - values.begin());
+        break;
+      }
+    }
+    return bad(fmt::format(
+        "tensor {}: {} that is not finite; the file is damaged or was converted wrongly",
+        tensor.file_name, where));
   }
 
   Error bad(const std::string& what) const {

@@ -44,6 +44,8 @@ const std::array<char32_t, 256>& stand_ins() {
   return table;
 }
 
+enum Spelling : std::uint8_t { kUnknown, kMergesToItself, kMergesToOthers };
+
 }  // namespace
 
 std::optional<std::string> bytes_of_stand_ins(std::string_view text) {
@@ -113,6 +115,7 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::from_parts(TokenizerParts parts) {
 Status Tokenizer::index() {
   ids_.reserve(parts_.tokens.size());
   special_.assign(parts_.tokens.size(), false);
+  spellings_ = std::vector<std::atomic<std::uint8_t>>(parts_.tokens.size());  // all kUnknown
   for (std::size_t i = 0; i < parts_.tokens.size(); ++i) {
     ids_.emplace(parts_.tokens[i], static_cast<TokenId>(i));  // the lowest id keeps the text
   }
@@ -225,6 +228,31 @@ Status Tokenizer::encode_between(std::string_view text, const EncodeOptions& opt
   return encode_segment(text, out);
 }
 
+// Symbols of a word in a linked list, and a heap of possible merges: lowest rank first, leftmost
+// among equals.
+struct Tokenizer::Scratch {
+  struct Symbol {
+    TokenId id;
+    std::int32_t previous;
+    std::int32_t next;
+  };
+
+  struct Candidate {
+    std::int32_t rank;
+    std::int32_t left;
+    TokenId left_id;
+    TokenId right_id;
+    TokenId merged;
+
+    bool operator>(const Candidate& other) const {
+      return rank != other.rank ? rank > other.rank : left > other.left;
+    }
+  };
+
+  std::vector<Symbol> symbols;
+  std::vector<Candidate> heap;
+};
+
 Status Tokenizer::encode_segment(std::string_view text, std::vector<TokenId>& out) const {
   if (text.empty()) {
     return ok_status();
@@ -235,8 +263,9 @@ Status Tokenizer::encode_segment(std::string_view text, std::vector<TokenId>& ou
     text = prefixed;
   }
   R1_TRY(const std::vector<std::string_view> words, parts_.pre.cut(text));
+  Scratch scratch;
   for (const std::string_view word : words) {
-    merge_word(word, out);
+    encode_word(word, scratch, out);
   }
   return ok_status();
 }
@@ -246,24 +275,40 @@ const Tokenizer::Merge* Tokenizer::find_merge(TokenId a, TokenId b) const {
   return found == merges_.end() ? nullptr : &found->second;
 }
 
-void Tokenizer::merge_word(std::string_view word, std::vector<TokenId>& out) const {
-  if (parts_.ignore_merges || word.size() == 1) {
-    const auto whole = ids_.find(word);
-    if (whole != ids_.end()) {
-      out.push_back(whole->second);
-      return;
-    }
+void Tokenizer::encode_word(std::string_view word, Scratch& scratch,
+                            std::vector<TokenId>& out) const {
+  const auto whole = ids_.find(word);
+  if (whole == ids_.end()) {
+    merge_word(word, scratch, out);
+    return;
   }
+  const TokenId id = whole->second;
+  std::atomic<std::uint8_t>& spelling = spellings_[static_cast<std::size_t>(id)];
+  std::uint8_t known = spelling.load(std::memory_order_relaxed);  // a fact by itself
+  if (known == kUnknown) {
+    if (parts_.ignore_merges || word.size() == 1) {
+      known = kMergesToItself;
+    } else {
+      std::vector<TokenId> merged;
+      merge_word(word, scratch, merged);
+      known = merged.size() == 1 && merged.front() == id ? kMergesToItself : kMergesToOthers;
+    }
+    spelling.store(known, std::memory_order_relaxed);
+  }
+  if (known == kMergesToItself) {
+    out.push_back(id);
+  } else {
+    merge_word(word, scratch, out);
+  }
+}
 
-  // A linked list of symbols and a heap of possible merges, lowest rank first and leftmost among
-  // equals: n log n also for a word of a megabyte.
-  struct Symbol {
-    TokenId id;
-    std::int32_t previous;
-    std::int32_t next;
-  };
-
-  std::vector<Symbol> symbols;
+// n log n also for a word of a megabyte.
+void Tokenizer::merge_word(std::string_view word, Scratch& scratch,
+                           std::vector<TokenId>& out) const {
+  using Symbol = Scratch::Symbol;
+  using Candidate = Scratch::Candidate;
+  auto& symbols = scratch.symbols;
+  symbols.clear();
   symbols.reserve(word.size());
   for (const char c : word) {
     const TokenId id = byte_ids_[static_cast<unsigned char>(c)];
@@ -277,18 +322,6 @@ void Tokenizer::merge_word(std::string_view word, std::vector<TokenId>& out) con
     return;
   }
   symbols.back().next = -1;
-
-  struct Candidate {
-    std::int32_t rank;
-    std::int32_t left;
-    TokenId left_id;
-    TokenId right_id;
-    TokenId merged;
-
-    bool operator>(const Candidate& other) const {
-      return rank != other.rank ? rank > other.rank : left > other.left;
-    }
-  };
 
   const auto candidate = [&](std::int32_t left, Candidate& c) {
     const std::int32_t right = symbols[static_cast<std::size_t>(left)].next;
@@ -304,7 +337,8 @@ void Tokenizer::merge_word(std::string_view word, std::vector<TokenId>& out) con
     c = {merge->rank, left, a, b, merge->merged};
     return true;
   };
-  std::vector<Candidate> heap;
+  auto& heap = scratch.heap;
+  heap.clear();
   for (std::int32_t i = 0; i + 1 < static_cast<std::int32_t>(symbols.size()); ++i) {
     Candidate c{};
     if (candidate(i, c)) {

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -115,7 +116,10 @@ class Tokenizer {
   Status encode_segment(std::string_view text, std::vector<TokenId>& out) const;
   Status encode_between(std::string_view text, const EncodeOptions& options,
                         std::vector<TokenId>& out) const;
-  void merge_word(std::string_view word, std::vector<TokenId>& out) const;
+  // What merge_word() works in, kept from word to word.
+  struct Scratch;
+  void encode_word(std::string_view word, Scratch& scratch, std::vector<TokenId>& out) const;
+  void merge_word(std::string_view word, Scratch& scratch, std::vector<TokenId>& out) const;
   const Merge* find_merge(TokenId a, TokenId b) const;
   // The added token that begins first in `text` (the longest there), at `position`; null: none.
   const TokenizerParts::AddedToken* next_added(std::string_view text, bool normalized,
@@ -124,6 +128,10 @@ class Tokenizer {
   TokenizerParts parts_;
   std::unordered_map<std::string_view, TokenId> ids_;
   std::unordered_map<std::uint64_t, Merge> merges_;
+  // Of every token: whether merging its bytes leads to it, once somebody wanted to know (Spelling).
+  // Nine words of ten are such tokens. The only mutable state: whoever finds out first writes the
+  // one possible answer.
+  mutable std::vector<std::atomic<std::uint8_t>> spellings_;
   std::vector<bool> special_;
   std::array<TokenId, 256> byte_ids_{};
   // Added tokens by their first byte, longest first.

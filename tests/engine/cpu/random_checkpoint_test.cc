@@ -360,17 +360,22 @@ TEST_F(BrokenCheckpointTest, NamesATensorOfTheWrongShape) {
 TEST_F(BrokenCheckpointTest, RefusesAMatrixThatIsNotFiniteByName) {
   for (const float value : {std::nanf(""), INFINITY, -INFINITY}) {
     std::string& bytes = checkpoint_.tensors["model.layers.0.mlp.up_proj.weight"].bytes;
-    std::memcpy(bytes.data() + 4 * sizeof value, &value, sizeof value);
-    EXPECT_NE(problem().find("mlp.up_proj.weight has a value that is not finite"),
-              std::string::npos);
+    const std::string before = bytes;
+    std::memcpy(bytes.data() + 11 * sizeof value, &value, sizeof value);  // of 8 columns
+    EXPECT_NE(
+        problem().find("mlp.up_proj.weight: row 1, column 3 holds a value that is not finite"),
+        std::string::npos)
+        << problem();
+    bytes = before;
   }
 }
 
 TEST_F(BrokenCheckpointTest, RefusesANormThatIsNotFinite) {
   std::string& bytes = checkpoint_.tensors["model.norm.weight"].bytes;
   const float nan = std::nanf("");
-  std::memcpy(bytes.data(), &nan, sizeof nan);
-  EXPECT_NE(problem().find("not finite"), std::string::npos);
+  std::memcpy(bytes.data() + 2 * sizeof nan, &nan, sizeof nan);
+  EXPECT_NE(problem().find("model.norm.weight: value 2 is not finite"), std::string::npos)
+      << problem();
 }
 
 TEST_F(BrokenCheckpointTest, NamesWhatOfTheConfigurationIsNotSupported) {
