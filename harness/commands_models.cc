@@ -53,7 +53,10 @@ int list_models(bool json) {
     } else {
       std::printf("%-30s %s%s%s\n", model.alias.c_str(), model.description.c_str(),
                   path ? " [fetched]" : "",
-                  model.is_runnable ? "" : (" [not here: " + model.note + "]").c_str());
+                  model.note.empty() ? ""
+                                     : (std::string(" [") +
+                                        (model.is_runnable ? "" : "not here: ") + model.note + "]")
+                                           .c_str());
     }
   }
   if (json) {

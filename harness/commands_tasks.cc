@@ -47,8 +47,11 @@ std::string_view state_name(FileState state) {
 
 // One word for all files of a task.
 std::string_view task_state(const DatasetStore& store, const Task& task) {
+  const std::vector<FileStatus> files = store.status(task, false);
   std::string_view worst = "verified";
-  for (const FileStatus& file : store.status(task, false)) {
+  bool is_any_there = files.empty();
+  for (const FileStatus& file : files) {
+    is_any_there = is_any_there || file.state != FileState::kMissing;
     if (file.state == FileState::kCorrupt) {
       return "corrupt";
     }
@@ -58,7 +61,7 @@ std::string_view task_state(const DatasetStore& store, const Task& task) {
       worst = "unverified";
     }
   }
-  return worst;
+  return is_any_there ? worst : "missing";
 }
 
 // ---- list ---------------------------------------------------------------------------------------

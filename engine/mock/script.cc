@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/file.h"
@@ -9,6 +11,11 @@
 
 namespace r1eval {
 namespace {
+
+constexpr std::string_view kKeys[] = {
+    "match",          "equals",        "seed",          "content",
+    "reasoning",      "finish_reason", "prompt_tokens", "completion_tokens",
+    "opens_thinking", "error"};
 
 std::int64_t count_words(std::string_view text) {
   std::int64_t n = 0;
@@ -66,6 +73,13 @@ Result<MockScript> MockScript::parse(std::string_view jsonl, const std::string& 
       return fail(ErrorCode::kParse,
                   fmt::format("{} line {}: {}", origin, number,
                               json ? "expected a JSON object" : json.error().message));
+    }
+    for (const auto& member : json->items()) {
+      if (std::find(std::begin(kKeys), std::end(kKeys), member.key()) == std::end(kKeys)) {
+        return fail(ErrorCode::kParse,
+                    fmt::format("{} line {}: unknown key '{}'; a rule has {}", origin, number,
+                                member.key(), fmt::join(kKeys, ", ")));
+      }
     }
     Rule rule;
     rule.match = string_or(*json, "match");
