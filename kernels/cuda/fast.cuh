@@ -5,7 +5,10 @@
 
 namespace r1eval::kernels::R1_DEVICE {
 
-// masked_gemm.cu
+// large_gemm.cu: many rows a group.
+bool large_gemm_takes(const device::GroupedGemm& a);
+Status large_gemm(const device::GroupedGemm& a, void* stream);
+// masked_gemm.cu: few rows a group.
 bool masked_gemm_takes(const device::GroupedGemm& a);
 Status masked_gemm(const device::GroupedGemm& a, void* stream);
 // moe_layer.cu

@@ -18,28 +18,13 @@ struct MaskedGemm {
   device::GroupedGemm a;
 };
 
-struct MaskedRows {
-  int first;
-  int rows;
-};
-
-R1_DEV MaskedRows masked_rows(const device::GroupedGemm& a, int g) {
-  if (a.offsets != nullptr) {
-    return {a.offsets[g], a.offsets[g + 1] - a.offsets[g]};
-  }
-  if (a.counts != nullptr) {
-    return {static_cast<int>(g * a.rows_per_group), a.counts[g]};
-  }
-  return {0, static_cast<int>(a.total_rows)};
-}
-
 template <bool kE4m3>
 R1_KERNEL void R1_BOUNDS(kStreamThreads, 1)
     masked_gemm_kernel(const __grid_constant__ MaskedGemm p) {
   auto* s = shared<StreamShared>();
   const device::GroupedGemm& a = p.a;
   stream_begin(s);
-  const auto rows_of = [&](int g) { return masked_rows(a, g).rows; };
+  const auto rows_of = [&](int g) { return group_rows(a, g).rows; };
   const auto column_tiles = static_cast<int>(ceil_div<std::int64_t>(a.n, kStreamRows));
   const auto k_blocks =
       static_cast<int>(ceil_div<std::int64_t>(a.k, kE4m3 ? kLineBytes : kLineBytes / 2));
@@ -51,7 +36,7 @@ R1_KERNEL void R1_BOUNDS(kStreamThreads, 1)
       if (!tile.valid) {
         break;
       }
-      const MaskedRows group = masked_rows(a, tile.group);
+      const GroupRows group = group_rows(a, tile.group);
       const int row = tile.row_tile * kStreamColumns;
       stream_produce<kE4m3>(s, at, k_blocks, stream_width(group.rows - row), p.tokens,
                             group.first + row, [&](unsigned char* to, Barrier* full, int kb) {
@@ -66,7 +51,7 @@ R1_KERNEL void R1_BOUNDS(kStreamThreads, 1)
       if (!tile.valid) {
         break;
       }
-      const MaskedRows group = masked_rows(a, tile.group);
+      const GroupRows group = group_rows(a, tile.group);
       const int row = tile.row_tile * kStreamColumns;
       const int rows = smaller(group.rows - row, kStreamColumns);
       const int n0 = tile.column_tile * kStreamRows;

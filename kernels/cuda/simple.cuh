@@ -14,6 +14,23 @@ inline Error invalid(const char* op, const char* what, std::int64_t value, const
                                                std::to_string(value) + ", allowed: " + allowed);
 }
 
+// First row and number of rows of a group, for all three ways to say it. Rows are numbered in 31
+// bits, as in the coordinates of a tensor map.
+struct GroupRows {
+  int first;
+  int rows;
+};
+
+R1_DEV GroupRows group_rows(const device::GroupedGemm& a, int g) {
+  if (a.offsets != nullptr) {
+    return {a.offsets[g], a.offsets[g + 1] - a.offsets[g]};
+  }
+  if (a.counts != nullptr) {
+    return {static_cast<int>(g * a.rows_per_group), a.counts[g]};
+  }
+  return {0, static_cast<int>(a.total_rows)};
+}
+
 // rows.cu: used by both tables.
 Status rms_norm(const device::RmsNorm& a, void* stream);
 Status quantize_rows(const device::QuantizeRows& a, void* stream);

@@ -63,32 +63,16 @@ R1_KERNEL void R1_BOUNDS(kSimpleThreads, 1) simple_router_gemm_kernel(device::Ro
       [&](std::int64_t t, std::int64_t e, float sum) { a.logits[t * a.experts + e] = sum; });
 }
 
-// First row and number of rows of a group; for all three ways to say it.
-struct GroupRows {
-  std::int64_t first;
-  std::int64_t rows;
-};
-
-R1_DEV GroupRows rows_of_group(const device::GroupedGemm& a, int g) {
-  if (a.offsets != nullptr) {
-    return {a.offsets[g], a.offsets[g + 1] - a.offsets[g]};
-  }
-  if (a.counts != nullptr) {
-    return {g * a.rows_per_group, a.counts[g]};
-  }
-  return {0, a.total_rows};
-}
-
 template <bool kE4m3>
 R1_KERNEL void R1_BOUNDS(kSimpleThreads, 1) simple_grouped_gemm_kernel(device::GroupedGemm a) {
   const auto column_tiles = static_cast<int>(ceil_div<std::int64_t>(a.n, kSimpleTile));
-  const auto rows_of = [&](int g) { return rows_of_group(a, g).rows; };
+  const auto rows_of = [&](int g) { return group_rows(a, g).rows; };
   GroupedTiles tiles(rows_of, a.groups, kSimpleTile, column_tiles, column_tiles);
   const Tile tile = tiles.at(block_index());
   if (!tile.valid) {
     return;
   }
-  const GroupRows group = rows_of_group(a, tile.group);
+  const GroupRows group = group_rows(a, tile.group);
   const auto value_a = [&](std::int64_t r, std::int64_t k) {
     const std::int64_t row = group.first + r;
     if constexpr (kE4m3) {

@@ -6,11 +6,20 @@ namespace r1eval::kernels::R1_DEVICE {
 
 namespace {
 
+constexpr std::int64_t kMostRowsToStream = 256;
+
 std::size_t no_workspace(const device::MlaDecode& /*arguments*/) {
   return 0;
 }
 
 Status fast_grouped_gemm(const device::GroupedGemm& a, void* stream) {
+  // Below some rows a group the reading of weights decides, and tiles of 128 rows would be empty.
+  // Where the groups' rows are known on the device only, by what there can be on average.
+  const bool is_masked = a.offsets == nullptr && a.counts != nullptr;
+  const std::int64_t rows = is_masked ? a.rows_per_group : a.total_rows / larger(a.groups, 1);
+  if (rows > kMostRowsToStream && large_gemm_takes(a)) {
+    return large_gemm(a, stream);
+  }
   return masked_gemm_takes(a) ? masked_gemm(a, stream) : simple_grouped_gemm(a, stream);
 }
 

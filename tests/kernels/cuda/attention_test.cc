@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 
+#include "kernels/cuda/emulator/emulator.h"
 #include "kernels/cuda/operators.h"
 #include "tests/kernels/cuda/data.h"
 
@@ -155,9 +156,17 @@ const std::vector<DecodeCase> kDecodeCases = {
 };
 
 TEST_P(AttentionTest, LatentDecodeOverPagesOfAnyLength) {
-  for (std::size_t i = 0; i < kDecodeCases.size(); ++i) {
-    EXPECT_EQ(check_mla(op_, kDecodeCases[i], false), "") << i;
+  // So many multiprocessors, so many parts: from none split to one block a part.
+  for (const int n : {3, 1, 9}) {
+    emulator::options().n_multiprocessors = n;
+    for (std::size_t i = 0; i < kDecodeCases.size(); ++i) {
+      EXPECT_EQ(check_mla(op_, kDecodeCases[i], false), "") << i << " on " << n;
+    }
+    if (op_.mla_decode == emulated::simple_operators().mla_decode) {
+      break;
+    }
   }
+  emulator::options().n_multiprocessors = 3;
 }
 
 TEST_P(AttentionTest, LatentDecodeFromAnEightBitCache) {

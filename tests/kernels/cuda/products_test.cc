@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 
 #include "kernels/cuda/emulator/emulator.h"
+#include "kernels/cuda/fast.cuh"
 #include "kernels/cuda/operators.h"
 #include "tests/kernels/cuda/data.h"
 
@@ -59,8 +60,10 @@ const std::vector<GroupCase> kGroupCases = {
 
 enum class Layout { kContiguous, kMasked, kDense };
 
+using Grouped = Status (*)(const device::GroupedGemm&, void*);
+
 // Runs a grouped product and says what is wrong with it; `is_positive`: all values above zero.
-std::string check_grouped(const device::Table& op, const GroupCase& c, bool is_e4m3, Layout layout,
+std::string check_grouped(Grouped grouped_gemm, const GroupCase& c, bool is_e4m3, Layout layout,
                           bool is_positive = false) {
   const std::int64_t groups = static_cast<std::int64_t>(c.rows.size());
   std::int64_t per_group = 0;
@@ -117,7 +120,7 @@ std::string check_grouped(const device::Table& op, const GroupCase& c, bool is_e
   } else if (layout == Layout::kMasked) {
     g.counts = c.rows.data();
   }
-  const Status status = op.grouped_gemm(g, nullptr);
+  const Status status = grouped_gemm(g, nullptr);
   if (!status.has_value()) {
     return status.error().message;
   }
@@ -146,31 +149,52 @@ std::string check_grouped(const device::Table& op, const GroupCase& c, bool is_e
 
 TEST_P(ProductsTest, GroupedContiguous) {
   for (const GroupCase& c : kGroupCases) {
-    EXPECT_EQ(check_grouped(op_, c, false, Layout::kContiguous), "") << c.name;
-    EXPECT_EQ(check_grouped(op_, c, true, Layout::kContiguous), "") << c.name << " e4m3";
+    EXPECT_EQ(check_grouped(op_.grouped_gemm, c, false, Layout::kContiguous), "") << c.name;
+    EXPECT_EQ(check_grouped(op_.grouped_gemm, c, true, Layout::kContiguous), "")
+        << c.name << " e4m3";
   }
 }
 
 TEST_P(ProductsTest, GroupedMasked) {
   for (const GroupCase& c : kGroupCases) {
-    EXPECT_EQ(check_grouped(op_, c, false, Layout::kMasked), "") << c.name;
-    EXPECT_EQ(check_grouped(op_, c, true, Layout::kMasked), "") << c.name << " e4m3";
+    EXPECT_EQ(check_grouped(op_.grouped_gemm, c, false, Layout::kMasked), "") << c.name;
+    EXPECT_EQ(check_grouped(op_.grouped_gemm, c, true, Layout::kMasked), "") << c.name << " e4m3";
   }
 }
 
 TEST_P(ProductsTest, DenseProjections) {
   for (const int rows : {0, 1, 65}) {
     const GroupCase c{"dense", {rows}, 136, 256};
-    EXPECT_EQ(check_grouped(op_, c, false, Layout::kDense), "") << rows;
-    EXPECT_EQ(check_grouped(op_, c, true, Layout::kDense), "") << rows << " e4m3";
+    EXPECT_EQ(check_grouped(op_.grouped_gemm, c, false, Layout::kDense), "") << rows;
+    EXPECT_EQ(check_grouped(op_.grouped_gemm, c, true, Layout::kDense), "") << rows << " e4m3";
   }
+}
+
+// The kernel for many rows, on the same cases (the table would choose the other for so few) and on
+// groups of more than a tile.
+TEST(LargeProductsTest, TakesEveryShapeThatItSaysItTakes) {
+  std::vector<GroupCase> cases = kGroupCases;
+  cases.push_back({"tiles", {0, 129, 260, 0, 128}, 320, 192});
+  for (const GroupCase& c : cases) {
+    for (const bool is_e4m3 : {false, true}) {
+      if (is_e4m3 && c.k % 16 != 0) {
+        continue;
+      }
+      for (const Layout layout : {Layout::kContiguous, Layout::kMasked}) {
+        EXPECT_EQ(check_grouped(emulated::large_gemm, c, is_e4m3, layout), "")
+            << c.name << (is_e4m3 ? " e4m3" : "");
+      }
+    }
+  }
+  const GroupCase sums{"long", {4}, 64, 4096};
+  EXPECT_EQ(check_grouped(emulated::large_gemm, sums, true, Layout::kContiguous, true), "");
 }
 
 // Sums of 4096 positive products: what a sum kept in 14 bits would lose is far above the bounds.
 TEST_P(ProductsTest, LongPositiveSumsKeepTheirBits) {
   const GroupCase c{"long", {4}, 64, 4096};
-  EXPECT_EQ(check_grouped(op_, c, true, Layout::kContiguous, true), "");
-  EXPECT_EQ(check_grouped(op_, c, true, Layout::kMasked, true), "");
+  EXPECT_EQ(check_grouped(op_.grouped_gemm, c, true, Layout::kContiguous, true), "");
+  EXPECT_EQ(check_grouped(op_.grouped_gemm, c, true, Layout::kMasked, true), "");
 }
 
 TEST_P(ProductsTest, EveryHeadHasItsOwnWeights) {
